@@ -1,0 +1,107 @@
+//! What is mounted into a container.
+
+use serde::{Deserialize, Serialize};
+
+/// A mount of a container (behaviour reference, 5.1 `mounts`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filesystem {
+    /// What kind of file system it is.
+    #[serde(rename = "type")]
+    pub kind: FilesystemType,
+    /// Where it comes from: a host path, or the kind's name.
+    pub source: String,
+    /// The absolute path in the container.
+    pub destination: String,
+    /// Mount options, such as `ro`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+impl Filesystem {
+    /// A tmpfs at `destination` with mount options such as `size=65536k`.
+    pub fn tmpfs(destination: impl Into<String>, options: Vec<String>) -> Self {
+        Self {
+            kind: FilesystemType::Tmpfs {},
+            source: "tmpfs".to_owned(),
+            destination: destination.into(),
+            options,
+        }
+    }
+}
+
+/// The kinds of mounts, in the shape Foundation gives enumerations with values (behaviour reference, section 3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FilesystemType {
+    /// A host directory or file.
+    Virtiofs {},
+    /// Memory.
+    Tmpfs {},
+    /// A disk image.
+    Block {
+        /// The file system on it, such as `ext4`.
+        format: String,
+        /// Host caching.
+        cache: CacheMode,
+        /// Host synchronisation.
+        sync: SyncMode,
+    },
+    /// A named volume.
+    Volume {
+        /// The volume's name.
+        name: String,
+        /// The file system on it.
+        format: String,
+        /// Host caching.
+        cache: CacheMode,
+        /// Host synchronisation.
+        sync: SyncMode,
+    },
+}
+
+/// Whether the host caches a disk's blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CacheMode {
+    /// The host's page cache is used.
+    On {},
+    /// The host's page cache is bypassed.
+    Off {},
+    /// The hypervisor decides.
+    Auto {},
+}
+
+/// What a guest's flush of a disk does on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SyncMode {
+    /// Data reach the drive itself.
+    Full {},
+    /// `fsync`.
+    Fsync {},
+    /// Nothing: data may be lost with the host.
+    Nosync {},
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_foundations_shape() {
+        let mount = Filesystem::tmpfs("/run", vec![]);
+        assert_eq!(
+            serde_json::to_string(&mount).unwrap_or_default(),
+            r#"{"type":{"tmpfs":{}},"source":"tmpfs","destination":"/run","options":[]}"#
+        );
+        let block = FilesystemType::Block {
+            format: "ext4".to_owned(),
+            cache: CacheMode::On {},
+            sync: SyncMode::Fsync {},
+        };
+        assert_eq!(
+            serde_json::to_string(&block).unwrap_or_default(),
+            r#"{"block":{"format":"ext4","cache":{"on":{}},"sync":{"fsync":{}}}}"#
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! The resources users see: containers, images, sizes, names, platforms.
+//!
+//! Every type here serialises to the JSON that `container … --format json` prints (behaviour reference, section 5)
+//! and is what the processes exchange and store. There is no input or output in this crate.
+
+pub mod container;
+pub mod filesystem;
+pub mod image;
+pub mod kernel;
+pub mod name;
+pub mod network;
+pub mod platform;
+pub mod process;
+pub mod size;
+pub mod statistics;
+pub mod time;
+
+pub use container::{ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, Resources};
+pub use filesystem::{Filesystem, FilesystemType};
+pub use image::{Descriptor, ImageDescription, ImageResource};
+pub use kernel::{Kernel, KernelCommandLine};
+pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, PublishPort, PublishSocket};
+pub use platform::Platform;
+pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
+pub use size::MemorySize;
+pub use statistics::ContainerStatistics;
