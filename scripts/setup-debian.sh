@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building and running need; run again, it
+# installs nothing.
+#
+#   setup-debian.sh [--tests]
+#
+#   --tests   also what the tests compare with (skopeo, umoci, fsck.erofs, ...)
+#
+# Rust comes from rustup where there is one. Without any, or with a cargo that is
+# too old, Debian's rustc-web (the compiler that Debian builds Firefox with) is
+# installed.
+set -euo pipefail
+. "$(dirname "$0")/common.sh"
+
+tests=
+case ${1:-} in
+  "") ;;
+  --tests) tests=1 ;;
+  -h|--help) sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0"; exit 0 ;;
+  *) die "unknown argument '$1' (see --help)" ;;
+esac
+[ -r /etc/debian_version ] || die "this is not Debian; install QEMU, gcc, make and a Rust of rust-toolchain.toml's version yourself"
+
+# The kernel's own build packages are named in build-kernel.sh, which needs them
+# only when the kernel is not in the cache.
+packages=(gcc libc6-dev make qemu-system-x86 busybox-static ca-certificates)
+
+wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
+have=$(cd "$root" && cargo --version 2>/dev/null | cut -d' ' -f2 || true)
+if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
+  packages+=(cargo-web rustc-web)
+  [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
+fi
+[ -z "$tests" ] || packages+=(skopeo umoci erofs-utils e2fsprogs docker-registry mmdebstrap tmux python3)
+apt_install "${packages[@]}"
