@@ -1,0 +1,161 @@
+//! A service's socket and the lock that makes it the only one.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use tokio::net::UnixListener;
+
+use super::Connection;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::runtime_dir::ensure_private_dir;
+use crate::transport;
+
+/// A service's socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UnixListener,
+    _address: Option<Address>,
+}
+
+impl Listener {
+    /// Listens at `endpoint`, in a directory that is created if needed and must be private to this user.
+    ///
+    /// A lock file next to the socket decides who owns the name: while another process holds it this fails
+    /// with [`ErrorCode::Exists`](crate::ErrorCode::Exists); otherwise a socket that is there belongs to
+    /// nobody and is replaced. Both files are removed when the listener is dropped.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn bind(endpoint: &Endpoint) -> Result<Self, Error> {
+        ensure_private_dir(endpoint.runtime_dir())?;
+        let failed = |error: io::Error| {
+            Error::internal(format!(
+                "failed to listen at {}: {error}",
+                endpoint.socket_path().display()
+            ))
+        };
+        let Some(address) = Address::claim(endpoint).map_err(failed)? else {
+            return Err(Error::exists(format!(
+                "service {} is already running",
+                endpoint.service()
+            )));
+        };
+        remove(&address.socket).map_err(failed)?;
+        let socket = UnixListener::bind(&address.socket).map_err(failed)?;
+        Ok(Self {
+            socket,
+            _address: Some(address),
+        })
+    }
+
+    /// Serves a socket that somebody else bound and keeps, such as a service manager that starts the service
+    /// on its first client.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn from_fd(socket: OwnedFd) -> Result<Self, Error> {
+        let listen = || {
+            let socket = std::os::unix::net::UnixListener::from(socket);
+            socket.set_nonblocking(true)?;
+            UnixListener::from_std(socket)
+        };
+        let socket = listen()
+            .map_err(|error| Error::internal(format!("failed to listen on a passed socket: {error}")))?;
+        Ok(Self {
+            socket,
+            _address: None,
+        })
+    }
+
+    /// Removes what a service that was killed left at `endpoint`; leaves a running one alone. True when
+    /// nothing is there any more.
+    pub fn remove_stale(endpoint: &Endpoint) -> bool {
+        if !endpoint.lock_path().exists() && !endpoint.socket_path().exists() {
+            return true;
+        }
+        // The files go when the claim is dropped.
+        matches!(Address::claim(endpoint), Ok(Some(_)))
+    }
+}
+
+impl transport::Listener for Listener {
+    type Connection = Connection;
+
+    async fn accept(&mut self) -> io::Result<Connection> {
+        let (stream, _) = self.socket.accept().await?;
+        Ok(Connection::from(stream))
+    }
+}
+
+/// The right to a socket's path, held by a lock that ends with the process.
+#[derive(Debug)]
+struct Address {
+    socket: PathBuf,
+    lock: PathBuf,
+    /// Keeps the lock; closed after the files are removed.
+    _held: File,
+    /// A shared lock on the directory: keeps the system's cleaning of `/tmp` out of it.
+    _directory: File,
+}
+
+impl Address {
+    /// Takes the name; `None` while another process has it.
+    fn claim(endpoint: &Endpoint) -> io::Result<Option<Self>> {
+        let lock = endpoint.lock_path();
+        let held = loop {
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&lock)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+            // The previous owner may have removed the file between our opening and locking it.
+            if is_at(&file, &lock)? {
+                break file;
+            }
+        };
+        let directory = File::open(endpoint.runtime_dir())?;
+        flock(&directory, FlockOperation::NonBlockingLockShared)?;
+        Ok(Some(Self {
+            socket: endpoint.socket_path(),
+            lock,
+            _held: held,
+            _directory: directory,
+        }))
+    }
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let _ = remove(&self.socket);
+        let _ = remove(&self.lock);
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match std::fs::symlink_metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
