@@ -3,6 +3,7 @@
 //! Every type here serialises to the JSON that `container … --format json` prints (behaviour reference, section 5)
 //! and is what the processes exchange and store. There is no input or output in this crate.
 
+pub mod capability;
 pub mod container;
 pub mod filesystem;
 pub mod image;
@@ -11,16 +12,20 @@ pub mod name;
 pub mod network;
 pub mod platform;
 pub mod process;
+pub mod reference;
 pub mod size;
 pub mod statistics;
 pub mod time;
 
-pub use container::{ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, Resources};
+pub use container::{
+    ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatus, Resources,
+};
 pub use filesystem::{Filesystem, FilesystemType};
 pub use image::{Descriptor, ImageDescription, ImageResource};
 pub use kernel::{Kernel, KernelCommandLine};
 pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, PublishPort, PublishSocket};
 pub use platform::Platform;
 pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
+pub use reference::Reference;
 pub use size::MemorySize;
 pub use statistics::ContainerStatistics;
