@@ -1,0 +1,82 @@
+//! Commands about containers.
+
+pub mod copy;
+pub mod create;
+pub mod delete;
+pub mod exec;
+pub mod export;
+pub mod inspect;
+pub mod kill;
+pub mod list;
+pub mod logs;
+pub mod prune;
+pub mod run;
+pub mod start;
+pub mod stats;
+pub mod stop;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+/// Commands about containers.
+#[derive(Subcommand, Debug, Clone)]
+pub enum ContainerCommand {
+    /// Copy a file or directory between host and a running container.
+    #[command(visible_alias = "cp")]
+    Copy(Box<copy::Copy>),
+    /// Create a container without starting it.
+    Create(Box<create::Create>),
+    /// Delete containers.
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::Delete>),
+    /// Run an additional process in a running container.
+    Exec(Box<exec::Exec>),
+    /// Write the root filesystem of a container as a tar.
+    Export(Box<export::Export>),
+    /// Print full JSON of containers.
+    Inspect(Box<inspect::Inspect>),
+    /// Send a signal to running containers.
+    Kill(Box<kill::Kill>),
+    /// List containers.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+    /// Print container output or boot log.
+    Logs(Box<logs::Logs>),
+    /// Create and start a container.
+    Run(Box<run::Run>),
+    /// Start a stopped container.
+    Start(Box<start::Start>),
+    /// Resource usage of containers.
+    Stats(Box<stats::Stats>),
+    /// Stop running containers.
+    Stop(Box<stop::Stop>),
+    /// Delete all stopped containers.
+    Prune(Box<prune::Prune>),
+}
+
+impl ContainerCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Copy(_) => Err(Failure::absent("copy")),
+            Self::Create(_) => Err(Failure::absent("create")),
+            Self::Delete(_) => Err(Failure::absent("delete")),
+            Self::Exec(_) => Err(Failure::absent("exec")),
+            Self::Export(_) => Err(Failure::absent("export")),
+            Self::Inspect(_) => Err(Failure::absent("inspect")),
+            Self::Kill(_) => Err(Failure::absent("kill")),
+            Self::List(_) => Err(Failure::absent("list")),
+            Self::Logs(_) => Err(Failure::absent("logs")),
+            Self::Run(_) => Err(Failure::absent("run")),
+            Self::Start(_) => Err(Failure::absent("start")),
+            Self::Stats(_) => Err(Failure::absent("stats")),
+            Self::Stop(_) => Err(Failure::absent("stop")),
+            Self::Prune(_) => Err(Failure::absent("prune")),
+        }
+    }
+}

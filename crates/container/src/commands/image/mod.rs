@@ -1,0 +1,92 @@
+//! `container image …`.
+
+pub mod delete;
+pub mod inspect;
+pub mod list;
+pub mod load;
+pub mod prune;
+pub mod pull;
+pub mod push;
+pub mod save;
+pub mod tag;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container image`: image operations.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Image {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<ImageCommand>,
+}
+
+/// Commands of `container image`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum ImageCommand {
+    /// Delete images.
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::Delete>),
+    /// Print full JSON of images.
+    Inspect(Box<inspect::Inspect>),
+    /// List images.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+    /// Load images from an OCI layout tar.
+    Load(Box<load::Load>),
+    /// Remove dangling images.
+    Prune(Box<prune::Prune>),
+    /// Pull an image.
+    Pull(Box<pull::Pull>),
+    /// Push an image.
+    Push(Box<push::Push>),
+    /// Save images as an OCI layout tar.
+    Save(Box<save::Save>),
+    /// Add a reference to an image.
+    Tag(Box<tag::Tag>),
+}
+
+impl Image {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl ImageCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Delete(_) => Err(Failure::absent("image delete")),
+            Self::Inspect(_) => Err(Failure::absent("image inspect")),
+            Self::List(_) => Err(Failure::absent("image list")),
+            Self::Load(_) => Err(Failure::absent("image load")),
+            Self::Prune(_) => Err(Failure::absent("image prune")),
+            Self::Pull(_) => Err(Failure::absent("image pull")),
+            Self::Push(_) => Err(Failure::absent("image push")),
+            Self::Save(_) => Err(Failure::absent("image save")),
+            Self::Tag(_) => Err(Failure::absent("image tag")),
+        }
+    }
+}

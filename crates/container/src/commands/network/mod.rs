@@ -1,0 +1,76 @@
+//! `container network …`.
+
+pub mod create;
+pub mod delete;
+pub mod inspect;
+pub mod list;
+pub mod prune;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container network`: networks (registered only on macOS 26 or newer).
+#[derive(clap::Args, Debug, Clone)]
+pub struct Network {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<NetworkCommand>,
+}
+
+/// Commands of `container network`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum NetworkCommand {
+    /// Create a network.
+    Create(Box<create::Create>),
+    /// Delete networks.
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::Delete>),
+    /// Print JSON of networks.
+    Inspect(Box<inspect::Inspect>),
+    /// List networks.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+    /// Delete unreferenced networks.
+    Prune(Box<prune::Prune>),
+}
+
+impl Network {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl NetworkCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Create(_) => Err(Failure::absent("network create")),
+            Self::Delete(_) => Err(Failure::absent("network delete")),
+            Self::Inspect(_) => Err(Failure::absent("network inspect")),
+            Self::List(_) => Err(Failure::absent("network list")),
+            Self::Prune(_) => Err(Failure::absent("network prune")),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `container registry …`.
+
+pub mod list;
+pub mod login;
+pub mod logout;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container registry`: registry logins.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Registry {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<RegistryCommand>,
+}
+
+/// Commands of `container registry`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum RegistryCommand {
+    /// Store credentials after checking them.
+    Login(Box<login::Login>),
+    /// Remove credentials.
+    Logout(Box<logout::Logout>),
+    /// List stored logins.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+}
+
+impl Registry {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl RegistryCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Login(_) => Err(Failure::absent("registry login")),
+            Self::Logout(_) => Err(Failure::absent("registry logout")),
+            Self::List(_) => Err(Failure::absent("registry list")),
+        }
+    }
+}

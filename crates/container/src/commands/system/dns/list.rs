@@ -1,0 +1,20 @@
+//! `container system dns list`: list resolver domains.
+
+use clap::Args;
+
+use crate::flags::logging::LoggingFlags;
+use crate::flags::values::ListFormat;
+
+/// Arguments of `container system dns list`.
+#[derive(Args, Debug, Clone)]
+pub struct List {
+    /// Output format.
+    #[arg(long, value_name = "format", default_value = "table")]
+    pub format: ListFormat,
+    /// Names only.
+    #[arg(short = 'q', long)]
+    pub quiet: bool,
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+}

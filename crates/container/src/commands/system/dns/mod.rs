@@ -1,0 +1,68 @@
+//! `container system dns …`.
+
+pub mod create;
+pub mod delete;
+pub mod list;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container system dns`: local DNS domains.
+#[derive(clap::Args, Debug, Clone)]
+pub struct SystemDns {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<SystemDnsCommand>,
+}
+
+/// Commands of `container system dns`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum SystemDnsCommand {
+    /// Create a resolver domain (root).
+    Create(Box<create::Create>),
+    /// Delete a resolver domain (root).
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::Delete>),
+    /// List resolver domains.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+}
+
+impl SystemDns {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl SystemDnsCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Create(_) => Err(Failure::absent("system dns create")),
+            Self::Delete(_) => Err(Failure::absent("system dns delete")),
+            Self::List(_) => Err(Failure::absent("system dns list")),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `container system property …`.
+
+pub mod list;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container system property`: system configuration.
+#[derive(clap::Args, Debug, Clone)]
+pub struct SystemProperty {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<SystemPropertyCommand>,
+}
+
+/// Commands of `container system property`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum SystemPropertyCommand {
+    /// Print the effective configuration.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+}
+
+impl SystemProperty {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl SystemPropertyCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::List(_) => Err(Failure::absent("system property list")),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `container volume …`.
+
+pub mod create;
+pub mod delete;
+pub mod inspect;
+pub mod list;
+pub mod prune;
+
+use clap::Subcommand;
+
+use crate::Context;
+use crate::error::{Failure, Outcome};
+
+use crate::flags::logging::LoggingFlags;
+
+/// `container volume`: volumes.
+#[derive(clap::Args, Debug, Clone)]
+pub struct Volume {
+    /// Logging.
+    #[command(flatten)]
+    pub logging: LoggingFlags,
+    /// The command; without one the help is printed.
+    #[command(subcommand)]
+    pub command: Option<VolumeCommand>,
+}
+
+/// Commands of `container volume`.
+#[derive(Subcommand, Debug, Clone)]
+pub enum VolumeCommand {
+    /// Create a volume.
+    Create(Box<create::Create>),
+    /// Delete volumes.
+    #[command(visible_alias = "rm")]
+    Delete(Box<delete::Delete>),
+    /// Print JSON of volumes.
+    Inspect(Box<inspect::Inspect>),
+    /// List volumes.
+    #[command(visible_alias = "ls")]
+    List(Box<list::List>),
+    /// Delete unreferenced volumes.
+    Prune(Box<prune::Prune>),
+}
+
+impl Volume {
+    /// No command follows the word: the help is wanted.
+    pub fn is_bare(&self) -> bool {
+        self.command.is_none()
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, context: &Context) -> Outcome {
+        match self.command {
+            Some(command) => command.run(context).await,
+            None => Ok(0),
+        }
+    }
+}
+
+impl VolumeCommand {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What the command reports.
+    pub async fn run(self, _context: &Context) -> Outcome {
+        match self {
+            Self::Create(_) => Err(Failure::absent("volume create")),
+            Self::Delete(_) => Err(Failure::absent("volume delete")),
+            Self::Inspect(_) => Err(Failure::absent("volume inspect")),
+            Self::List(_) => Err(Failure::absent("volume list")),
+            Self::Prune(_) => Err(Failure::absent("volume prune")),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Options for the container itself (`run`, `create`).
+
+use clap::Args;
+
+use super::dns::DnsFlags;
+
+/// Options for the container itself (`run`, `create`).
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Management options")]
+pub struct ManagementFlags {
+    /// Architecture to choose from a multi-platform image.
+    #[arg(short = 'a', long, value_name = "arch")]
+    pub arch: Option<String>,
+    /// Grant a Linux capability.
+    #[arg(
+        long,
+        value_name = "cap",
+        help = "Grant a Linux capability: [CAP_]NAME | ALL (any case)"
+    )]
+    pub cap_add: Vec<String>,
+    /// Remove a Linux capability.
+    #[arg(
+        long,
+        value_name = "cap",
+        help = "Remove a Linux capability: [CAP_]NAME | ALL (any case)"
+    )]
+    pub cap_drop: Vec<String>,
+    /// File that receives the container id.
+    #[arg(long, value_name = "cidfile")]
+    pub cidfile: Option<String>,
+    /// Do not attach, print the id.
+    #[arg(short = 'd', long)]
+    pub detach: bool,
+    /// Resolver settings.
+    #[command(flatten)]
+    pub dns: DnsFlags,
+    /// Replace the image entrypoint.
+    #[arg(long, value_name = "cmd")]
+    pub entrypoint: Option<String>,
+    /// Run under a small signal-forwarding/reaping init.
+    #[arg(long)]
+    pub init: bool,
+    /// VM init filesystem image to use.
+    #[arg(long, value_name = "image")]
+    pub init_image: Option<String>,
+    /// Kernel binary for this container.
+    #[arg(short = 'k', long, value_name = "path")]
+    pub kernel: Option<String>,
+    /// Extra kernel command line word.
+    #[arg(long, value_name = "arg")]
+    pub kernel_arg: Vec<String>,
+    /// Attach a label.
+    #[arg(
+        short = 'l',
+        long,
+        value_name = "label",
+        help = "Attach a label: key[=value]; a second \"=\" is an error"
+    )]
+    pub label: Vec<String>,
+    /// Hide a path in the container (experimental).
+    #[arg(
+        long,
+        value_name = "path",
+        help = "Hide a path in the container (experimental): absolute path | NONE (resets earlier values and the defaults)"
+    )]
+    pub masked_path: Vec<String>,
+    /// Add a mount.
+    #[arg(
+        long,
+        value_name = "mount",
+        help = "Add a mount: type=<virtiofs|bind|tmpfs|volume>,source=<>,target=<>,readonly,size=<>,mode=<>"
+    )]
+    pub mount: Vec<String>,
+    /// Container id.
+    #[arg(
+        long,
+        value_name = "name",
+        help = "Container id: ^[a-zA-Z0-9][a-zA-Z0-9_.-]+$, at most 63 characters"
+    )]
+    pub name: Option<String>,
+    /// Attach to a network.
+    #[arg(
+        long,
+        value_name = "network",
+        help = "Attach to a network: <name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=1280..65535] | none"
+    )]
+    pub network: Vec<String>,
+    /// Leave resolv.conf alone.
+    #[arg(long)]
+    pub no_dns: bool,
+    /// Operating system to choose from the image.
+    #[arg(long, value_name = "os", default_value = "linux")]
+    pub os: String,
+    /// Forward a host port.
+    #[arg(
+        short = 'p',
+        long,
+        value_name = "spec",
+        help = "Forward a host port: [host-ip:]host-port[-end]:container-port[-end][/tcp|udp]"
+    )]
+    pub publish: Vec<String>,
+    /// Platform to choose; wins over --os/--arch.
+    #[arg(
+        long,
+        value_name = "platform",
+        help = "Platform to choose; wins over --os/--arch: os/arch[/variant]"
+    )]
+    pub platform: Option<String>,
+    /// Expose a guest unix socket on the host.
+    #[arg(
+        long,
+        value_name = "spec",
+        help = "Expose a guest unix socket on the host: host_path:container_path"
+    )]
+    pub publish_socket: Vec<String>,
+    /// Mount the root filesystem read-only.
+    #[arg(long)]
+    pub read_only: bool,
+    /// Make a path read-only (experimental).
+    #[arg(
+        long,
+        value_name = "path",
+        help = "Make a path read-only (experimental): absolute path | NONE"
+    )]
+    pub read_only_path: Vec<String>,
+    /// Delete the container once it stops.
+    #[arg(long, visible_alias = "remove")]
+    pub rm: bool,
+    /// Enable Rosetta for amd64 binaries.
+    #[arg(long)]
+    pub rosetta: bool,
+    /// Name of the runtime plugin.
+    #[arg(long, value_name = "runtime", default_value = "container-runtime-linux")]
+    pub runtime: String,
+    /// Forward the SSH agent socket.
+    #[arg(long)]
+    pub ssh: bool,
+    /// Size of /dev/shm.
+    #[arg(long, value_name = "shm-size")]
+    pub shm_size: Option<String>,
+    /// Mount a tmpfs.
+    #[arg(
+        long,
+        value_name = "tmpfs",
+        help = "Mount a tmpfs: absolute path only (no options)"
+    )]
+    pub tmpfs: Vec<String>,
+    /// Nested virtualization.
+    #[arg(long)]
+    pub virtualization: bool,
+    /// Bind mount or volume.
+    #[arg(
+        short = 'v',
+        long,
+        value_name = "volume",
+        help = "Bind mount or volume: [host-path|volume-name:]container-path[:options]"
+    )]
+    pub volume: Vec<String>,
+}

@@ -1,0 +1,20 @@
+//! Options for the size of the VM.
+
+use clap::Args;
+
+/// Options for the size of the VM.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Resource options")]
+pub struct ResourceFlags {
+    /// Number of virtual CPUs.
+    #[arg(short = 'c', long, value_name = "cpus")]
+    pub cpus: Option<i64>,
+    /// Memory of the VM.
+    #[arg(
+        short = 'm',
+        long,
+        value_name = "memory",
+        help = "Memory of the VM: size; bare number = bytes; K/M/G/T/P[B|iB]; truncated to whole MiB; server minimum 200 MiB"
+    )]
+    pub memory: Option<String>,
+}

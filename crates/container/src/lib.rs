@@ -1,0 +1,67 @@
+//! The `container` command line.
+//!
+//! One file per command under [`commands`], option groups under [`flags`], the root under [`cli`]. Parsing and help
+//! open no socket, read no file and start no runtime: [`run`] starts one only for a command that asks a service.
+
+pub mod cli;
+pub mod commands;
+mod error;
+pub mod flags;
+pub mod help;
+pub mod invocation;
+pub mod output;
+pub mod plugins;
+pub mod terminal;
+pub mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+pub use error::{Failure, Outcome, USAGE_STATUS};
+use invocation::Invocation;
+
+/// What a command knows beyond its own arguments.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// `--debug` was given at any level of the command line.
+    pub debug: bool,
+}
+
+/// Parses the command line, carries it out and reports how it ended.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    let words: Vec<String> = argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    match invocation::parse(argv, &words) {
+        Invocation::Print(text) => {
+            output::print(&text);
+            ExitCode::SUCCESS
+        }
+        Invocation::Refuse(text) => {
+            output::print_error(&text);
+            ExitCode::from(USAGE_STATUS)
+        }
+        Invocation::Run(command, context) => match execute(*command, &context) {
+            Ok(status) => ExitCode::from(status),
+            Err(failure) => {
+                let (text, status) = invocation::describe(&failure, &words);
+                output::print_error(&text);
+                ExitCode::from(status)
+            }
+        },
+    }
+}
+
+fn execute(command: cli::Command, context: &Context) -> Outcome {
+    // One thread is enough: the command line waits for services, it does not compute.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("failed to start: {error}")))?;
+    let outcome = runtime.block_on(commands::dispatch(command, context));
+    // A read of standard input that never returns must not keep the process alive.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,36 @@
+//! Everything that is written to standard output and standard error.
+
+use std::io::{self, ErrorKind, Write};
+use std::process;
+
+/// Exit status of a program that a closed pipe ended: 128 + SIGPIPE.
+const CLOSED_PIPE_STATUS: i32 = 141;
+
+/// Writes text to standard output as it is. When the reader has gone the process ends, as with a default SIGPIPE.
+pub fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    check(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+}
+
+/// Writes a line to standard output.
+pub fn print_line(text: &str) {
+    print(&format!("{text}\n"));
+}
+
+/// Writes a line to standard error. A closed standard error is nobody's business.
+pub fn print_error(text: &str) {
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{}\n", text.trim_end_matches('\n')).as_bytes());
+}
+
+fn check(result: io::Result<()>) {
+    match result {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE_STATUS),
+        Err(error) => {
+            print_error(&format!("Error: failed to write to standard output: {error}"));
+            process::exit(1);
+        }
+    }
+}
