@@ -134,7 +134,7 @@ async fn write_events(waiting: &Waiting, sender: &mut impl Sender) -> std::io::R
     for event in waiting.take() {
         if let Ok(body) = (Frame::Progress {
             id: waiting.id(),
-            event,
+            event: Box::new(event),
         })
         .encode()
         {
