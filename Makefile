@@ -1,0 +1,57 @@
+# `make` lists the targets.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
+BIN = $(or $(CARGO_TARGET_DIR),target)/release
+PLUGINS = container-core-images container-runtime-linux
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test build release kernel init lint fmt check-darwin bench install clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+quickstart: ## install, build and start everything, and run a container
+	@scripts/quickstart.sh
+
+test: ## check everything: lints, all tests with their VMs, the macOS type check
+	@scripts/test.sh
+
+build: ## compile the debug binaries
+	cargo build --locked --workspace
+
+release: ## compile the release binaries (target/release)
+	cargo build --release --locked --workspace --exclude vminitd
+
+kernel: ## build the guest kernel (ARCH=x86_64 or arm64) into build/kernel, cached
+	@scripts/build-kernel.sh --arch $(ARCH)
+
+init: ## build the static guest agent and its init image, build/init-image.tar
+	@scripts/make-init-image.sh
+
+lint: ## check formatting, lints and dependencies
+	@scripts/lint.sh
+
+fmt: ## format the sources
+	cargo fmt --all
+
+check-darwin: ## type-check and lint the macOS side
+	@scripts/check-darwin.sh
+
+bench: release ## measure what docs/specification.md promises
+	@scripts/bench/cli.sh
+	@scripts/bench/cold-start.sh
+	@scripts/bench/parallel.sh
+
+install: release ## install into PREFIX (default /usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 0755 $(BIN)/container $(BIN)/container-apiserver $(DESTDIR)$(PREFIX)/bin
+	for plugin in $(PLUGINS); do \
+	  install -d $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin && \
+	  install -m 0755 $(BIN)/$$plugin $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin || exit 1; \
+	done
+
+clean: ## remove what was built here (the kernel cache in ~/.cache stays)
+	cargo clean
+	rm -rf build
