@@ -11,6 +11,7 @@ pub mod help;
 pub mod invocation;
 pub mod output;
 pub mod plugins;
+pub mod progress;
 pub mod terminal;
 pub mod version;
 

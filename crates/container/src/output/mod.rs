@@ -1,7 +1,16 @@
 //! Everything that is written to standard output and standard error.
 
+pub mod json;
+pub mod list;
+pub mod table;
+pub mod toml;
+pub mod yaml;
+
 use std::io::{self, ErrorKind, Write};
 use std::process;
+
+use serde::Serialize;
+use serde_json::Value;
 
 /// Exit status of a program that a closed pipe ended: 128 + SIGPIPE.
 const CLOSED_PIPE_STATUS: i32 = 141;
@@ -32,5 +41,23 @@ fn check(result: io::Result<()>) {
             print_error(&format!("Error: failed to write to standard output: {error}"));
             process::exit(1);
         }
+    }
+}
+
+/// A value as a tree that keeps the order of declaration.
+fn to_value(value: &impl Serialize) -> Value {
+    // Only maps with keys that are no text have no such tree, and no payload has one.
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// Removes fields without a value, at every depth.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
