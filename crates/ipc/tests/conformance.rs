@@ -99,17 +99,19 @@ async fn a_deadline_fires_when_the_peer_does_not_even_read() {
     let accepted = tokio::spawn(async move { listener.accept().await.unwrap() });
     let client = Client::connect_with::<Under>(&endpoint).await.unwrap();
     let _mute = accepted.await.unwrap();
-    // More than a socket holds, so that the request is never written as a whole.
+    // The first is more than a socket holds and never written as a whole; the others wait behind it, at
+    // last even for a place in the queue.
     let large = Text {
-        text: "x".repeat(MAX_MESSAGE_BYTES / 2),
+        text: "x".repeat(400_000),
         number: 0,
     };
-    for _ in 0..40 {
+    for n in 0..40 {
+        let request = if n == 0 { large.clone() } else { text(n) };
         let call = Call {
             deadline: Some(Some(std::time::Duration::from_millis(20))),
             ..Call::default()
         };
-        let error = timeout(SOON, client.call_with::<Echo>(large.clone(), call))
+        let error = timeout(SOON, client.call_with::<Echo>(request, call))
             .await
             .unwrap()
             .unwrap_err();
