@@ -95,9 +95,10 @@ pub(crate) fn check_private_dir(path: &Path) -> io::Result<Option<String>> {
     })
 }
 
-/// The file name, without extension, for the service called `name`: the name itself, or its beginning and a
-/// hash when it is long or has characters that a file name should not have.
-pub(crate) fn file_stem(name: &str) -> OsString {
+/// The file name, without extension, for the service called `name`: the name itself, or a hash and its end
+/// when it is long or has characters that a file name should not have. At most 37 bytes; different names
+/// give different files.
+pub fn file_stem(name: &str) -> OsString {
     const MAX: usize = 37;
     const KEPT: usize = 20;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

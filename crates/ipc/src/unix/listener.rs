@@ -3,8 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 use tokio::net::UnixListener;
@@ -12,6 +11,7 @@ use tokio::net::UnixListener;
 use super::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
+use crate::lock_file::LockFile;
 use crate::runtime_dir::ensure_private_dir;
 use crate::transport;
 
@@ -46,8 +46,8 @@ impl Listener {
                 endpoint.service()
             )));
         };
-        remove(&address.socket).map_err(failed)?;
-        let socket = UnixListener::bind(&address.socket).map_err(failed)?;
+        address.socket.remove().map_err(failed)?;
+        let socket = UnixListener::bind(&address.socket.0).map_err(failed)?;
         Ok(Self {
             socket,
             _address: Some(address),
@@ -94,68 +94,46 @@ impl transport::Listener for Listener {
     }
 }
 
-/// The right to a socket's path, held by a lock that ends with the process.
+/// The right to a socket's path. Fields are dropped in order: the lock goes last.
 #[derive(Debug)]
 struct Address {
-    socket: PathBuf,
-    lock: PathBuf,
-    /// Keeps the lock; closed after the files are removed.
-    _held: File,
+    socket: SocketFile,
     /// A shared lock on the directory: keeps the system's cleaning of `/tmp` out of it.
     _directory: File,
+    _lock: LockFile,
 }
 
 impl Address {
     /// Takes the name; `None` while another process has it.
     fn claim(endpoint: &Endpoint) -> io::Result<Option<Self>> {
-        let lock = endpoint.lock_path();
-        let held = loop {
-            let file = File::options()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&lock)?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-            // The previous owner may have removed the file between our opening and locking it.
-            if is_at(&file, &lock)? {
-                break file;
-            }
+        let Some(lock) = LockFile::claim(&endpoint.lock_path())? else {
+            return Ok(None);
         };
         let directory = File::open(endpoint.runtime_dir())?;
         flock(&directory, FlockOperation::NonBlockingLockShared)?;
         Ok(Some(Self {
-            socket: endpoint.socket_path(),
-            lock,
-            _held: held,
+            socket: SocketFile(endpoint.socket_path()),
             _directory: directory,
+            _lock: lock,
         }))
     }
 }
 
-impl Drop for Address {
+/// A socket's file, removed when dropped.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl SocketFile {
+    fn remove(&self) -> io::Result<()> {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = remove(&self.socket);
-        let _ = remove(&self.lock);
-    }
-}
-
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let opened = file.metadata()?;
-    match std::fs::symlink_metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        let _ = self.remove();
     }
 }
