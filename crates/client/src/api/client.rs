@@ -1,0 +1,263 @@
+//! The typed client of the API server.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use container_ipc::{Call, Client, Endpoint, Error, ErrorCode, ProgressEvent};
+use container_resource::{ContainerSnapshot, ContainerStatistics, ExitStatus, Kernel, Platform};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::routes::*;
+use crate::phases::Phases;
+use crate::services;
+use crate::stdio::Stdio;
+
+/// A connection to the API server. Errors are wrapped as behaviour reference 27.9 says.
+#[derive(Debug, Clone)]
+pub struct ApiClient {
+    client: Client,
+}
+
+impl ApiClient {
+    /// Connects to the server whose sockets are in `runtime_directory`.
+    ///
+    /// # Errors
+    /// Nobody serves there: code `interrupted`, text beginning with `XPC connection error`.
+    pub async fn connect(runtime_directory: &Path) -> Result<Self, Error> {
+        let endpoint = Endpoint::new(runtime_directory, &services::api_server());
+        Ok(Self {
+            client: Client::connect(&endpoint).await?,
+        })
+    }
+
+    /// Asks whether the server is there, waiting at most `deadline`.
+    ///
+    /// # Errors
+    /// The server does not answer in time.
+    pub async fn ping(&self, deadline: Duration) -> Result<PingReply, Error> {
+        let call = Call {
+            deadline: Some(Some(deadline)),
+            ..Call::default()
+        };
+        Ok(self.client.call_with::<Ping>((), call).await?.value)
+    }
+
+    /// The containers that pass `filter`, ordered by id.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn list(&self, filter: ContainerFilter) -> Result<Vec<ContainerSnapshot>, Error> {
+        let listed = self.client.call::<ContainerList>(filter).await;
+        listed.map_err(|error| error.wrap("failed to list containers"))
+    }
+
+    /// The container `id`.
+    ///
+    /// # Errors
+    /// `notFound` with the text `get failed: container <id> not found`.
+    pub async fn get(&self, id: &str) -> Result<ContainerSnapshot, Error> {
+        let filter = ContainerFilter {
+            ids: vec![id.to_owned()],
+            ..ContainerFilter::default()
+        };
+        self.list(filter).await?.pop().ok_or_else(|| {
+            Error::new(
+                ErrorCode::NotFound,
+                format!("get failed: container {id} not found"),
+            )
+        })
+    }
+
+    /// Stores a new container.
+    ///
+    /// # Errors
+    /// The id is taken, memory is below the minimum, or an image is missing.
+    pub async fn create(&self, request: ContainerCreateRequest) -> Result<Phases, Error> {
+        let created = self.client.call::<ContainerCreate>(request).await;
+        created.map_err(|error| error.wrap("failed to create container"))
+    }
+
+    /// Boots a container's virtual machine with the init process's standard streams.
+    ///
+    /// # Errors
+    /// The virtual machine does not come up; its boot log's last lines are in the text.
+    pub async fn bootstrap(
+        &self,
+        mut request: ContainerBootstrapRequest,
+        stdio: Stdio,
+    ) -> Result<Phases, Error> {
+        let (set, fds) = stdio.split();
+        request.stdio = set;
+        let booted = self
+            .client
+            .call_with::<ContainerBootstrap>(
+                request,
+                Call {
+                    fds,
+                    ..Call::default()
+                },
+            )
+            .await;
+        booted
+            .map(|reply| reply.value)
+            .map_err(|error| error.wrap("failed to bootstrap container"))
+    }
+
+    /// Adds a process to a running container.
+    ///
+    /// # Errors
+    /// The container does not run, or the process cannot be made.
+    pub async fn create_process(
+        &self,
+        mut request: ContainerCreateProcessRequest,
+        stdio: Stdio,
+    ) -> Result<(), Error> {
+        let (set, fds) = stdio.split();
+        request.stdio = set;
+        let call = Call {
+            fds,
+            ..Call::default()
+        };
+        let created = self
+            .client
+            .call_with::<ContainerCreateProcess>(request, call)
+            .await;
+        created
+            .map(|_| ())
+            .map_err(|error| error.wrap("failed to create process in container"))
+    }
+
+    /// Starts a process.
+    ///
+    /// # Errors
+    /// The program cannot be executed.
+    pub async fn start_process(&self, process: ProcessReference) -> Result<Phases, Error> {
+        self.client.call::<ContainerStartProcess>(process).await
+    }
+
+    /// Waits until a process has ended and all of its output is written.
+    ///
+    /// # Errors
+    /// The process is not known, or the server went away.
+    pub async fn wait(&self, process: ProcessReference) -> Result<ExitStatus, Error> {
+        self.client.call::<ContainerWait>(process).await
+    }
+
+    /// Sends `signal` to a process.
+    ///
+    /// # Errors
+    /// The container does not run, or the signal is not known.
+    pub async fn kill(&self, process: ProcessReference, signal: &str) -> Result<(), Error> {
+        let ProcessReference {
+            id,
+            process_identifier,
+        } = process;
+        let request = ContainerKillRequest {
+            id,
+            process_identifier,
+            signal: signal.to_owned(),
+        };
+        let killed = self.client.call::<ContainerKill>(request).await;
+        killed.map_err(|error| error.wrap("failed to kill container"))
+    }
+
+    /// Sets the window size of a process's terminal.
+    ///
+    /// # Errors
+    /// The process does not run or has no terminal.
+    pub async fn resize(&self, request: ContainerResizeRequest) -> Result<(), Error> {
+        self.client.call::<ContainerResize>(request).await
+    }
+
+    /// Stops a container and waits for the end. A stopped container is fine.
+    ///
+    /// # Errors
+    /// The container is not known.
+    pub async fn stop(&self, id: &str, stop_options: StopOptions) -> Result<(), Error> {
+        let request = ContainerStopRequest {
+            id: id.to_owned(),
+            stop_options,
+        };
+        let stopped = self.client.call::<ContainerStop>(request).await;
+        stopped.map_err(|error| error.wrap("failed to stop container"))
+    }
+
+    /// Deletes a container.
+    ///
+    /// # Errors
+    /// The container is not known, or runs and `force` is not given.
+    pub async fn delete(&self, id: &str, force: bool) -> Result<(), Error> {
+        let request = ContainerDeleteRequest {
+            id: id.to_owned(),
+            force_delete: force,
+        };
+        let deleted = self.client.call::<ContainerDelete>(request).await;
+        deleted.map_err(|error| error.wrap("failed to delete container"))
+    }
+
+    /// Opens the container's output and its boot log, in this order.
+    ///
+    /// # Errors
+    /// The container is not known or was never started.
+    pub async fn logs(&self, id: &str) -> Result<[OwnedFd; 2], Error> {
+        let request = ContainerReference { id: id.to_owned() };
+        let opened = self
+            .client
+            .call_with::<ContainerLogs>(request, Call::default())
+            .await;
+        opened
+            .and_then(|reply| {
+                <[OwnedFd; 2]>::try_from(reply.fds)
+                    .map_err(|_| Error::new(ErrorCode::InternalError, "the server sent no log files"))
+            })
+            .map_err(|error| error.wrap(format!("failed to get logs for container {id}")))
+    }
+
+    /// Reads a running container's counters.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn statistics(&self, id: &str) -> Result<ContainerStatistics, Error> {
+        let read = self
+            .client
+            .call::<ContainerStats>(ContainerReference { id: id.to_owned() })
+            .await;
+        read.map_err(|error| error.wrap(format!("failed to get statistics for container {id}")))
+    }
+
+    /// Installs a kernel and makes it the default.
+    ///
+    /// # Errors
+    /// The file or archive is missing, its digest differs, or the name is taken and `kernel_force` is not set.
+    pub async fn install_kernel(
+        &self,
+        request: InstallKernelRequest,
+        progress: Option<UnboundedSender<ProgressEvent>>,
+    ) -> Result<(), Error> {
+        let call = Call {
+            progress,
+            ..Call::default()
+        };
+        self.client
+            .call_with::<InstallKernel>(request, call)
+            .await
+            .map(|_| ())
+    }
+
+    /// The default kernel of `platform`.
+    ///
+    /// # Errors
+    /// `notFound` when none is installed.
+    pub async fn default_kernel(&self, platform: &Platform) -> Result<Kernel, Error> {
+        let request = DefaultKernelRequest {
+            system_platform: platform.clone(),
+        };
+        self.client.call::<GetDefaultKernel>(request).await
+    }
+
+    /// Resolves when the connection is gone.
+    pub async fn closed(&self) {
+        self.client.closed().await;
+    }
+}

@@ -1,0 +1,246 @@
+//! Routes and payloads of the API server.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use container_ipc::Route;
+use container_resource::{
+    ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatistics,
+    ExitStatus, Kernel, Platform, ProcessConfiguration,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::phases::Phases;
+use crate::stdio::StdioSet;
+
+macro_rules! routes {
+    ($($(#[$doc:meta])* $route:ident = $name:literal, $deadline:expr, $request:ty => $response:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $route;
+
+        impl Route for $route {
+            const NAME: &'static str = $name;
+            const DEADLINE: Option<Duration> = $deadline;
+            type Request = $request;
+            type Response = $response;
+        }
+    )*};
+}
+pub(crate) use routes;
+
+const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+const TEN_SECONDS: Option<Duration> = Some(Duration::from_secs(10));
+
+routes! {
+    /// Whether the server is there, and where its roots are.
+    Ping = "ping", TEN_SECONDS, () => PingReply;
+    /// The containers that pass a filter.
+    ContainerList = "containerList", TEN_SECONDS, ContainerFilter => Vec<ContainerSnapshot>;
+    /// Stores a new container; nothing is started.
+    ContainerCreate = "containerCreate", MINUTE, ContainerCreateRequest => Phases;
+    /// Starts the helper and the virtual machine. Up to three descriptors come with it.
+    ContainerBootstrap = "containerBootstrap", None, ContainerBootstrapRequest => Phases;
+    /// Adds a process to a running container. Up to three descriptors come with it.
+    ContainerCreateProcess = "containerCreateProcess", MINUTE, ContainerCreateProcessRequest => ();
+    /// Starts a process; the init process is named by the container's id.
+    ContainerStartProcess = "containerStartProcess", MINUTE, ProcessReference => Phases;
+    /// Waits for a process to end.
+    ContainerWait = "containerWait", None, ProcessReference => ExitStatus;
+    /// Sends a signal to a process.
+    ContainerKill = "containerKill", MINUTE, ContainerKillRequest => ();
+    /// Sets the window size of a process's terminal.
+    ContainerResize = "containerResize", TEN_SECONDS, ContainerResizeRequest => ();
+    /// Stops a container: signal, grace period, SIGKILL, power off.
+    ContainerStop = "containerStop", None, ContainerStopRequest => ();
+    /// Deletes a container.
+    ContainerDelete = "containerDelete", MINUTE, ContainerDeleteRequest => ();
+    /// Opens the logs: two descriptors, the container's output and the boot log.
+    ContainerLogs = "containerLogs", MINUTE, ContainerReference => ();
+    /// Reads the counters of a running container.
+    ContainerStats = "containerStats", TEN_SECONDS, ContainerReference => ContainerStatistics;
+    /// Copies a kernel into the application root and makes it the default.
+    InstallKernel = "installKernel", None, InstallKernelRequest => ();
+    /// The default kernel of a platform.
+    GetDefaultKernel = "getDefaultKernel", MINUTE, DefaultKernelRequest => Kernel;
+}
+
+/// What [`Ping`] answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PingReply {
+    /// The application root.
+    pub app_root: PathBuf,
+    /// The install root.
+    pub install_root: PathBuf,
+    /// The log root, where there is one.
+    pub log_root: Option<PathBuf>,
+    /// The whole version sentence.
+    pub api_server_version: String,
+    /// The commit it was built from, or `unspecified`.
+    pub api_server_commit: String,
+    /// `debug` or `release`.
+    pub api_server_build: String,
+    /// The program's name.
+    pub api_server_app_name: String,
+}
+
+/// Which containers to list; everything by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerFilter {
+    /// Only these ids, when there are any.
+    #[serde(default)]
+    pub ids: Vec<String>,
+    /// Only this state.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub status: Option<ContainerState>,
+    /// Only containers that have all of these labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Names a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerReference {
+    /// The container's id.
+    pub id: String,
+}
+
+/// Names a process of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessReference {
+    /// The container's id.
+    pub id: String,
+    /// The process; the container's id for its init process.
+    pub process_identifier: String,
+}
+
+/// What [`ContainerCreate`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerCreateRequest {
+    /// What is asked for.
+    pub configuration: ContainerConfiguration,
+    /// The kernel to boot.
+    pub kernel: Kernel,
+    /// What happens around the container's life.
+    #[serde(default)]
+    pub options: ContainerOptions,
+    /// The init image; absent means the configured one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub init_image: Option<String>,
+}
+
+/// What [`ContainerBootstrap`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerBootstrapRequest {
+    /// The container's id.
+    pub id: String,
+    /// Which standard streams accompany the request.
+    #[serde(default)]
+    pub stdio: StdioSet,
+    /// Environment that is new at every start (`SSH_AUTH_SOCK`).
+    #[serde(default)]
+    pub dynamic_env: BTreeMap<String, String>,
+}
+
+/// What [`ContainerCreateProcess`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerCreateProcessRequest {
+    /// The container's id.
+    pub id: String,
+    /// A new id for the process.
+    pub process_identifier: String,
+    /// What to execute.
+    pub process_config: ProcessConfiguration,
+    /// Which standard streams accompany the request.
+    #[serde(default)]
+    pub stdio: StdioSet,
+}
+
+/// What [`ContainerKill`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerKillRequest {
+    /// The container's id.
+    pub id: String,
+    /// The process.
+    pub process_identifier: String,
+    /// A Linux signal: name with or without `SIG`, any case, or number.
+    pub signal: String,
+}
+
+/// What [`ContainerResize`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerResizeRequest {
+    /// The container's id.
+    pub id: String,
+    /// The process.
+    pub process_identifier: String,
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// What [`ContainerStop`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerStopRequest {
+    /// The container's id.
+    pub id: String,
+    /// How to stop it.
+    pub stop_options: StopOptions,
+}
+
+/// How to stop a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StopOptions {
+    /// Seconds between the signal and SIGKILL.
+    pub timeout_in_seconds: u32,
+    /// The signal; absent means the image's, else SIGTERM.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signal: Option<String>,
+}
+
+/// What [`ContainerDelete`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerDeleteRequest {
+    /// The container's id.
+    pub id: String,
+    /// Whether a running container is killed first.
+    pub force_delete: bool,
+}
+
+/// What [`InstallKernel`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InstallKernelRequest {
+    /// The kernel: a file, or a member of the archive.
+    pub kernel_file_path: String,
+    /// An archive: an absolute path or a URL.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kernel_tar_url: Option<String>,
+    /// Whether an installed kernel of the same name is replaced.
+    pub kernel_force: bool,
+    /// The archive's digest, `sha256:<hex>`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub kernel_digest: Option<String>,
+    /// What the kernel runs on.
+    pub system_platform: Platform,
+}
+
+/// What [`GetDefaultKernel`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DefaultKernelRequest {
+    /// What the kernel runs on.
+    pub system_platform: Platform,
+}

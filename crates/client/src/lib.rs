@@ -1,0 +1,18 @@
+//! Routes, payloads and typed clients of the services.
+//!
+//! One module per service, with the same three parts in each: the routes, their payloads, and a client whose methods
+//! wrap errors with the texts that users see (behaviour reference, 27.9).
+
+pub mod api;
+pub mod bundle;
+pub mod images;
+pub mod phases;
+pub mod runtime;
+pub mod services;
+pub mod stdio;
+
+pub use api::ApiClient;
+pub use bundle::{Bundle, BundleConfiguration};
+pub use images::ImagesClient;
+pub use runtime::RuntimeClient;
+pub use stdio::Stdio;

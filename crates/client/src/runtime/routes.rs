@@ -1,0 +1,93 @@
+//! Routes and payloads of a runtime helper.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use container_ipc::Route;
+use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, ProcessConfiguration};
+use serde::{Deserialize, Serialize};
+
+use crate::api::{StopOptions, routes};
+use crate::phases::Phases;
+use crate::stdio::StdioSet;
+
+const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
+const TEN_SECONDS: Option<Duration> = Some(Duration::from_secs(10));
+
+routes! {
+    /// Boots the virtual machine. Up to three descriptors for the init process come with it.
+    Bootstrap = "dev.container.runtime/bootstrap", None, BootstrapRequest => Phases;
+    /// Adds a process. Up to three descriptors come with it.
+    CreateProcess = "dev.container.runtime/createProcess", MINUTE, CreateProcessRequest => ();
+    /// Starts a process.
+    Start = "dev.container.runtime/start", MINUTE, ProcessId => Phases;
+    /// Waits for a process to end and for the client to have all of its output.
+    Wait = "dev.container.runtime/wait", None, ProcessId => ExitStatus;
+    /// Waits until the container has ended and its virtual machine is gone. A client that does not read its output
+    /// does not hold this up.
+    Stopped = "dev.container.runtime/stopped", None, () => ExitStatus;
+    /// Sends a signal to a process.
+    Kill = "dev.container.runtime/kill", MINUTE, KillRequest => ();
+    /// Sets the window size of a process's terminal.
+    Resize = "dev.container.runtime/resize", TEN_SECONDS, ResizeRequest => ();
+    /// Stops the container and powers the virtual machine off.
+    Stop = "dev.container.runtime/stop", None, StopOptions => ();
+    /// What the container is doing.
+    State = "dev.container.runtime/state", TEN_SECONDS, () => ContainerStatus;
+    /// Reads the container's counters.
+    Statistics = "dev.container.runtime/statistics", TEN_SECONDS, () => ContainerStatistics;
+    /// Ends the helper once every client has its output; a virtual machine that still runs is killed.
+    Shutdown = "dev.container.runtime/shutdown", TEN_SECONDS, () => ();
+}
+
+/// What [`Bootstrap`] takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BootstrapRequest {
+    /// Which standard streams accompany the request.
+    #[serde(default)]
+    pub stdio: StdioSet,
+    /// Environment that is new at every start.
+    #[serde(default)]
+    pub dynamic_env: BTreeMap<String, String>,
+}
+
+/// Names a process of the container; the container's id for its init process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// The process.
+    pub id: String,
+}
+
+/// What [`CreateProcess`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateProcessRequest {
+    /// A new id for the process.
+    pub id: String,
+    /// What to execute.
+    pub process_config: ProcessConfiguration,
+    /// Which standard streams accompany the request.
+    #[serde(default)]
+    pub stdio: StdioSet,
+}
+
+/// What [`Kill`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillRequest {
+    /// The process.
+    pub id: String,
+    /// A Linux signal: name with or without `SIG`, any case, or number.
+    pub signal: String,
+}
+
+/// What [`Resize`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResizeRequest {
+    /// The process.
+    pub id: String,
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
