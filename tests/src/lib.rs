@@ -1,0 +1,274 @@
+//! An installation of its own for one end-to-end test.
+//!
+//! [`System::start`] makes a scratch home directory, starts the services in it and installs kernel, init image and a
+//! `busybox` image. Dropping it stops everything and fails the test when anything is left over.
+
+mod leftovers;
+mod programs;
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub use programs::{artifact, program};
+
+/// How long any single command may take before the test fails.
+const COMMAND_LIMIT: Duration = Duration::from_secs(120);
+
+/// A running installation in a scratch home directory.
+#[derive(Debug)]
+pub struct System {
+    home: TempDir,
+    stopped: bool,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The exit status; 128 + signal for a signalled command, as a shell shows it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl System {
+    /// A home directory in which nothing was ever started.
+    pub fn unstarted() -> Self {
+        let home = tempfile::Builder::new()
+            .prefix("ct-")
+            .tempdir()
+            .expect("a scratch home directory");
+        Self { home, stopped: true }
+    }
+
+    /// A started system with a kernel, the init image and `busybox:latest`.
+    pub fn start() -> Self {
+        let mut system = Self::unstarted();
+        system.boot();
+        let kernel = artifact("CONTAINER_TEST_KERNEL");
+        system.ok([
+            "system",
+            "kernel",
+            "set",
+            "--binary",
+            kernel.to_str().expect("UTF-8"),
+        ]);
+        for image in ["CONTAINER_TEST_INIT_IMAGE", "CONTAINER_TEST_BUSYBOX"] {
+            system.ok(["image", "load", "-i", artifact(image).to_str().expect("UTF-8")]);
+        }
+        system
+    }
+
+    /// Starts the services.
+    pub fn boot(&mut self) {
+        self.stopped = false;
+        self.ok(["system", "start", "--disable-kernel-install"]);
+    }
+
+    /// Stops the services.
+    pub fn stop(&mut self) {
+        self.ok(["system", "stop"]);
+        self.stopped = true;
+    }
+
+    /// The scratch home directory.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The application root.
+    pub fn app_root(&self) -> PathBuf {
+        self.home().join(".local/share/container")
+    }
+
+    /// The bundle of a container.
+    pub fn bundle(&self, id: &str) -> PathBuf {
+        self.app_root().join("containers").join(id)
+    }
+
+    /// A `container` command in this installation, not started yet, with nothing of the caller's environment.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(program("container"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.home())
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .current_dir(self.home())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Finished {
+        finish(self.command(arguments), b"")
+    }
+
+    /// Runs a command with `input` as its standard input.
+    pub fn run_with_input<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+        input: &[u8],
+    ) -> Finished {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        finish(command, input)
+    }
+
+    /// Runs a command that must succeed, and returns its output without the last newline.
+    #[track_caller]
+    pub fn ok<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
+        let command = self.command(arguments);
+        let line = format!("{command:?}");
+        let finished = finish(command, b"");
+        assert_eq!(finished.code, 0, "{line}\n{finished:?}\n{}", self.logs());
+        finished.stdout.trim_end_matches('\n').to_owned()
+    }
+
+    /// Runs a command that must fail, and returns what it printed.
+    #[track_caller]
+    pub fn fails<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Finished {
+        let command = self.command(arguments);
+        let line = format!("{command:?}");
+        let finished = finish(command, b"");
+        assert_ne!(finished.code, 0, "{line} succeeded: {finished:?}");
+        finished
+    }
+
+    /// The output of an `inspect` of one thing, parsed.
+    #[track_caller]
+    pub fn inspect(&self, id: &str) -> serde_json::Value {
+        let text = self.ok(["inspect", id]);
+        let mut list: Vec<serde_json::Value> = serde_json::from_str(&text).expect("inspect prints JSON");
+        list.pop().expect("inspect prints one element")
+    }
+
+    /// The state of a container, as `inspect` shows it.
+    #[track_caller]
+    pub fn state(&self, id: &str) -> String {
+        self.inspect(id)["status"]["state"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// The process ids of this installation's processes whose command line has `part`.
+    pub fn processes(&self, part: &str) -> Vec<i32> {
+        leftovers::processes(self.home())
+            .into_iter()
+            .filter(|(_, line)| line.contains(part))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// What the services logged, for a failing test's message.
+    pub fn logs(&self) -> String {
+        leftovers::logs(self.home())
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+        if !self.stopped {
+            let stopped = self.run(["system", "stop"]);
+            if !std::thread::panicking() {
+                assert_eq!(stopped.code, 0, "{stopped:?}");
+            }
+        }
+        let left = leftovers::processes(self.home());
+        leftovers::kill(&left);
+        if !std::thread::panicking() {
+            assert!(left.is_empty(), "processes left over: {left:?}");
+        }
+    }
+}
+
+/// Runs a command with a limit, collecting what it prints.
+pub fn finish(mut command: Command, input: &[u8]) -> Finished {
+    let line = format!("{command:?}");
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{line}: {error}"));
+    if let Some(mut stdin) = child.stdin.take() {
+        // A command that fails early does not read its input.
+        let _ = stdin.write_all(input);
+    }
+    let id = i32::try_from(child.id()).unwrap_or(-1);
+    let (done, finished) = std::sync::mpsc::channel();
+    let waiting = std::thread::spawn(move || {
+        let output = child.wait_with_output();
+        let _ = done.send(());
+        output
+    });
+    if finished.recv_timeout(COMMAND_LIMIT).is_err() {
+        leftovers::kill(&[(id, line.clone())]);
+        panic!("{line} did not end within {COMMAND_LIMIT:?}");
+    }
+    let output = waiting
+        .join()
+        .expect("the waiting thread")
+        .expect("the command's output");
+    Finished {
+        code: code(output.status),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The exit status as a shell shows it.
+pub fn code(status: std::process::ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+
+    status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(-1)
+}
+
+/// Waits for a child, at most `limit`.
+#[track_caller]
+pub fn wait_at_most(child: &mut Child, limit: Duration) -> i32 {
+    let mut status = None;
+    eventually(limit, "the command to end", || {
+        status = child.try_wait().expect("a child of this test");
+        status.is_some()
+    });
+    code(status.expect("just checked"))
+}
+
+/// Waits until `condition` holds, at most `limit`.
+#[track_caller]
+pub fn eventually(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
+    while !condition() {
+        assert!(Instant::now() < end, "waited {limit:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends a signal to a process by way of `kill(1)`.
+#[track_caller]
+pub fn signal(name: &str, process: i32) {
+    let sent = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(process.to_string())
+        .status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "kill -{name} {process}"
+    );
+}
