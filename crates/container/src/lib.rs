@@ -10,6 +10,7 @@ pub mod flags;
 pub mod help;
 pub mod invocation;
 pub mod output;
+pub mod parse;
 pub mod plugins;
 pub mod progress;
 pub mod terminal;
