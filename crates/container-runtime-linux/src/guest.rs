@@ -1,0 +1,195 @@
+//! Setting the guest up between its boot and the container's first process (behaviour reference, 28.3).
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use container_ipc::Error;
+use container_resource::{Attachment, ContainerConfiguration};
+use container_sandbox::Agent;
+use container_sandbox::proto::{
+    ConfigureDnsRequest, ConfigureHostsRequest, IpAddrAddRequest, IpLinkSetRequest, IpRouteAddDefaultRequest,
+    MkdirRequest, MountRequest, SetTimeRequest, configure_hosts_request::HostsEntry,
+};
+
+use crate::spec;
+
+/// The agent's own binary in the guest.
+pub(crate) const AGENT_PATH: &str = "/sbin/vminitd";
+/// The container image's disk, read-only.
+const IMAGE_DISK: &str = "/dev/vdb";
+/// The container's own disk.
+const SCRATCH_DISK: &str = "/dev/vdc";
+/// The directories on the scratch disk that hold the container's changes and the overlay's own files.
+pub(crate) const SCRATCH_DIRECTORIES: [&str; 2] = ["upper", "work"];
+
+/// Where the container's root file system is mounted in the guest.
+pub(crate) fn root_path(id: &str) -> String {
+    format!("/run/container/{id}/rootfs")
+}
+
+/// Mounts the container's root: its image below, its own disk above.
+///
+/// # Errors
+/// A disk cannot be mounted.
+pub(crate) async fn mount_root(agent: &Agent, id: &str) -> Result<(), Error> {
+    let directory = format!("/run/container/{id}");
+    let (image, scratch) = (format!("{directory}/image"), format!("{directory}/scratch"));
+    let [upper, work] = SCRATCH_DIRECTORIES;
+    tokio::try_join!(
+        mount(agent, "erofs", IMAGE_DISK, &image, vec!["ro".to_owned()]),
+        mount(agent, "ext4", SCRATCH_DISK, &scratch, vec!["noatime".to_owned()]),
+    )?;
+    let overlay = vec![
+        format!("lowerdir={image}"),
+        format!("upperdir={scratch}/{upper}"),
+        format!("workdir={scratch}/{work}"),
+    ];
+    mount(agent, "overlay", "overlay", &root_path(id), overlay).await
+}
+
+async fn mount(
+    agent: &Agent,
+    kind: &str,
+    source: &str,
+    destination: &str,
+    options: Vec<String>,
+) -> Result<(), Error> {
+    let request = MountRequest {
+        r#type: kind.to_owned(),
+        source: source.to_owned(),
+        destination: destination.to_owned(),
+        options,
+    };
+    agent.mount(request).await.map(|_| ())
+}
+
+/// Brings up the loopback interface and `eth0…`, one per attachment; the default route goes through the first.
+///
+/// # Errors
+/// An interface is missing or refuses its address.
+pub(crate) async fn configure_network(agent: &Agent, attachments: &[Attachment]) -> Result<(), Error> {
+    link_up(agent, "lo", None).await?;
+    for (index, attachment) in attachments.iter().enumerate() {
+        let interface = format!("eth{index}");
+        let address = IpAddrAddRequest {
+            interface: interface.clone(),
+            ipv4_address: attachment.ipv4_address.clone(),
+            ipv6_address: attachment.ipv6_address.clone(),
+        };
+        agent.ip_addr_add(address).await?;
+        link_up(agent, &interface, attachment.mtu).await?;
+        if index == 0 {
+            let route = IpRouteAddDefaultRequest {
+                interface,
+                ipv4_gateway: attachment.ipv4_gateway.clone(),
+                ipv6_gateway: None,
+            };
+            agent.ip_route_add_default(route).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn link_up(agent: &Agent, interface: &str, mtu: Option<u32>) -> Result<(), Error> {
+    let request = IpLinkSetRequest {
+        interface: interface.to_owned(),
+        up: true,
+        mtu,
+    };
+    agent.ip_link_set(request).await.map(|_| ())
+}
+
+/// Writes `/etc/hosts` and, unless the container keeps its image's, `/etc/resolv.conf`.
+///
+/// # Errors
+/// The root file system cannot be written, or a name server is no address.
+pub(crate) async fn configure_names(
+    agent: &Agent,
+    configuration: &ContainerConfiguration,
+    attachments: &[Attachment],
+    default_nameserver: Option<&str>,
+) -> Result<(), Error> {
+    let location = root_path(&configuration.id);
+    let etc = MkdirRequest {
+        path: format!("{location}/etc"),
+        all: true,
+        perms: 0o755,
+    };
+    agent.mkdir(etc).await?;
+    let hosts = ConfigureHostsRequest {
+        location: location.clone(),
+        entries: hosts(&spec::hostname(configuration), attachments),
+        comment: None,
+    };
+    agent.configure_hosts(hosts).await?;
+    let Some(dns) = &configuration.dns else {
+        return Ok(());
+    };
+    let mut nameservers = dns.nameservers.clone();
+    if nameservers.is_empty() {
+        nameservers.extend(default_nameserver.map(str::to_owned));
+    }
+    let request = ConfigureDnsRequest {
+        location,
+        nameservers,
+        domain: dns.domain.clone(),
+        search_domains: dns.search_domains.clone(),
+        options: dns.options.clone(),
+    };
+    agent.configure_dns(request).await.map(|_| ())
+}
+
+fn hosts(hostname: &str, attachments: &[Attachment]) -> Vec<HostsEntry> {
+    let entry = |address: &str, name: &str| HostsEntry {
+        ip_address: address.to_owned(),
+        hostnames: vec![name.to_owned()],
+        comment: None,
+    };
+    let own = attachments.first().map(|first| {
+        let address = first.ipv4_address.split('/').next().unwrap_or_default();
+        entry(address, hostname)
+    });
+    [entry("127.0.0.1", "localhost")].into_iter().chain(own).collect()
+}
+
+/// Sets the guest's wall clock to the host's.
+///
+/// # Errors
+/// The agent does not answer.
+pub(crate) async fn set_time(agent: &Agent) -> Result<(), Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let request = SetTimeRequest {
+        sec: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        usec: i32::try_from(now.subsec_micros()).unwrap_or(0),
+    };
+    agent.set_time(request).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_names_the_container_by_its_first_address() {
+        let attachment = Attachment {
+            network: "default".to_owned(),
+            hostname: "web.test.".to_owned(),
+            ipv4_address: "10.0.2.15/24".to_owned(),
+            ipv4_gateway: "10.0.2.2".to_owned(),
+            ipv6_address: None,
+            mac_address: None,
+            mtu: None,
+            variant: None,
+        };
+        let lines = |entries: Vec<HostsEntry>| -> Vec<String> {
+            entries
+                .iter()
+                .map(|entry| format!("{} {}", entry.ip_address, entry.hostnames.join(" ")))
+                .collect()
+        };
+        assert_eq!(
+            lines(hosts("web", &[attachment])),
+            ["127.0.0.1 localhost", "10.0.2.15 web"]
+        );
+        assert_eq!(lines(hosts("web", &[])), ["127.0.0.1 localhost"]);
+    }
+}

@@ -1,0 +1,24 @@
+//! The helper that owns one container's virtual machine.
+//!
+//! It boots the machine from the container's bundle, sets the guest up through the agent, runs the container's
+//! processes and moves their standard streams, and ends with the container. It needs nobody to stay alive: an API
+//! server that dies is replaced by another one, which adopts this helper.
+
+mod error;
+mod guest;
+mod machine;
+mod process;
+mod relay;
+mod routes;
+mod service;
+mod signal;
+mod spec;
+mod state;
+mod statistics;
+mod stop;
+#[cfg(test)]
+mod testing;
+
+pub use error::Error;
+pub use routes::router;
+pub use service::Runtime;

@@ -1,0 +1,260 @@
+//! The virtual machine of a container: its devices, its boot, its end (behaviour reference, 28).
+
+use std::convert::Infallible;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use container_client::phases::Stopwatch;
+use container_client::{Bundle, BundleConfiguration};
+use container_ext4::{Directory, Journal, JournalMode, Options};
+use container_hypervisor::{
+    AGENT_PORT, Architecture, Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork, VmConfig, platform,
+};
+use container_ipc::Error;
+use container_resource::{Attachment, AttachmentConfiguration, Resources};
+use container_sandbox::Agent;
+use container_sandbox::proto::UmountRequest;
+
+use crate::error::Error as RuntimeError;
+use crate::guest;
+use crate::process::{Guest, limited};
+
+/// Memory of the machine beyond the container's limit, in bytes: the guest's kernel and agent.
+const MEMORY_OVERHEAD: u64 = 128 << 20;
+/// Capacity of a scratch disk, in bytes; it takes what is written to it.
+const SCRATCH_SIZE: u64 = 512 << 30;
+/// Size of a scratch disk's journal, in bytes. The host gives all of it to a container that writes a lot, so it is
+/// much smaller than what the capacity would ask for.
+const SCRATCH_JOURNAL: u64 = 64 << 20;
+/// How often the guest's clock is set to the host's.
+const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Boots the machine of `bundle` and sets its guest up for the init process. On failure nothing of it is left.
+///
+/// # Errors
+/// A disk is missing, the hypervisor fails, or the guest does not come up.
+pub(crate) async fn boot(
+    bundle: &Bundle,
+    container: &BundleConfiguration,
+    watch: &mut Stopwatch,
+) -> Result<(Guest, Vec<Attachment>), Error> {
+    let configuration = &container.configuration;
+    make_scratch_disk(bundle, configuration.resources.storage)?;
+    let networks: Vec<_> = (0..)
+        .zip(&configuration.networks)
+        .map(|(index, wanted)| attach(index, wanted))
+        .collect();
+    let (nics, attachments): (Vec<Nic>, Vec<Attachment>) = networks.into_iter().unzip();
+    let config = VmConfig {
+        architecture: if configuration.platform.architecture == "arm64" {
+            Architecture::Aarch64
+        } else {
+            Architecture::X86_64
+        },
+        kernel_args: container.kernel.command_line.kernel_args.clone(),
+        cpus: processors(configuration.resources),
+        memory: configuration.resources.memory_in_bytes + MEMORY_OVERHEAD,
+        disks: vec![
+            Disk::read_only(bundle.init_disk(), "init"),
+            Disk::read_only(bundle.root_disk(), "image"),
+            Disk::writable(bundle.scratch_disk(), "scratch"),
+        ],
+        nics,
+        nested_virtualization: configuration.virtualization,
+        ..VmConfig::new(&configuration.id, bundle.kernel(), bundle.boot_log())
+    };
+    watch.lap("disk");
+    let machine = platform::Hypervisor::new()
+        .create(config)
+        .map_err(RuntimeError::from)?;
+    machine.start().await.map_err(RuntimeError::from)?;
+    watch.lap("hypervisor");
+    let stream = machine.connect(AGENT_PORT).await.map_err(RuntimeError::from)?;
+    let agent = Agent::connect(stream).await?;
+    watch.lap("kernel");
+    let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
+    let dns = UserNetwork::default().dns.to_string();
+    let default_nameserver = (!attachments.is_empty()).then_some(dns.as_str());
+    let set_up = async {
+        let root = async {
+            guest::mount_root(&guest.agent, &guest.container).await?;
+            guest::configure_names(&guest.agent, configuration, &attachments, default_nameserver).await
+        };
+        tokio::try_join!(
+            root,
+            guest::configure_network(&guest.agent, &attachments),
+            guest::set_time(&guest.agent),
+        )
+    };
+    limited(set_up).await?;
+    watch.lap("guest");
+    Ok((guest, attachments))
+}
+
+/// The container's processors and, where the host has more, one for the machine itself.
+fn processors(resources: Resources) -> u32 {
+    let host = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let host = u32::try_from(host).unwrap_or(u32::MAX);
+    (resources.cpus + resources.cpu_overhead)
+        .min(host.max(resources.cpus))
+        .max(1)
+}
+
+/// Makes the container's own disk unless an earlier start has.
+fn make_scratch_disk(bundle: &Bundle, capacity: Option<u64>) -> Result<(), RuntimeError> {
+    let path = bundle.scratch_disk();
+    if path.exists() {
+        return Ok(());
+    }
+    // A half-made disk must never be found by the next start.
+    let temporary = path.with_extension("new");
+    let make = || -> io::Result<()> {
+        let file: File = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&temporary)?;
+        let directories = guest::SCRATCH_DIRECTORIES.map(Directory::new);
+        let options = Options {
+            journal: Some(Journal {
+                mode: JournalMode::Ordered,
+                size: Some(SCRATCH_JOURNAL),
+            }),
+            label: "scratch",
+            directories: &directories,
+            ..Options::new(capacity.unwrap_or(SCRATCH_SIZE))
+        };
+        container_ext4::format(&file, &options).map_err(io::Error::other)?;
+        fs::rename(&temporary, &path)
+    };
+    make().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        RuntimeError::ScratchDisk(error.to_string())
+    })
+}
+
+/// The interface for what a container asks for: a network of its own that leads outside.
+fn attach(index: u8, wanted: &AttachmentConfiguration) -> (Nic, Attachment) {
+    let octet = 2 + index % 250;
+    let network = UserNetwork {
+        network: Ipv4Addr::new(10, 0, octet, 0),
+        gateway: Ipv4Addr::new(10, 0, octet, 2),
+        dns: Ipv4Addr::new(10, 0, octet, 3),
+        ..UserNetwork::default()
+    };
+    let requested = wanted.options.mac_address.as_deref().and_then(parse_mac);
+    let mac = requested.unwrap_or_else(random_mac);
+    let attachment = Attachment {
+        network: wanted.network.clone(),
+        hostname: wanted.options.hostname.clone(),
+        ipv4_address: format!("{}/{}", Ipv4Addr::new(10, 0, octet, 15), network.prefix),
+        ipv4_gateway: network.gateway.to_string(),
+        ipv6_address: None,
+        mac_address: Some(mac.to_string()),
+        mtu: wanted.options.mtu,
+        variant: None,
+    };
+    (
+        Nic {
+            mac,
+            kind: NicKind::User(network),
+        },
+        attachment,
+    )
+}
+
+fn parse_mac(text: &str) -> Option<MacAddress> {
+    let bytes: Vec<u8> = text
+        .split([':', '-'])
+        .map(|octet| u8::from_str_radix(octet, 16).ok())
+        .collect::<Option<_>>()?;
+    bytes.try_into().ok().map(MacAddress)
+}
+
+/// A locally administered unicast address that begins with f2, f6, fa or fe, as Apple's do.
+fn random_mac() -> MacAddress {
+    let mut bytes = [0; 6];
+    bytes.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..6]);
+    bytes[0] = bytes[0] & 0x0c | 0xf2;
+    MacAddress(bytes)
+}
+
+/// Sets the guest's clock every half minute: a host that slept would leave it behind.
+pub(crate) async fn keep_time(agent: &Agent) -> Infallible {
+    loop {
+        tokio::time::sleep(CLOCK_INTERVAL).await;
+        if let Err(error) = limited(guest::set_time(agent)).await {
+            tracing::warn!(%error, "failed to set the guest's clock");
+        }
+    }
+}
+
+/// Unmounts the container's root so that its disk is clean.
+pub(crate) async fn unmount(guest: &Guest) {
+    let directory = format!("/run/container/{}", guest.container);
+    for mount in ["rootfs", "scratch"] {
+        let request = UmountRequest {
+            path: format!("{directory}/{mount}"),
+            flags: 0,
+        };
+        if let Err(error) = limited(guest.agent.umount(request)).await {
+            // The journal keeps the disk consistent; what was not written yet is lost as after a power failure.
+            tracing::warn!(%error, mount, "failed to unmount");
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mac_addresses() {
+        assert_eq!(
+            parse_mac("02:42-ac:11:00:02")
+                .map(|mac| mac.to_string())
+                .as_deref(),
+            Some("02:42:ac:11:00:02")
+        );
+        assert!(parse_mac("02:42").is_none());
+        assert!([0xf2, 0xf6, 0xfa, 0xfe].contains(&random_mac().0[0]));
+        assert_ne!(random_mac(), random_mac());
+    }
+
+    #[test]
+    fn the_machine_never_has_more_processors_than_host_and_container() {
+        let resources = |cpus| Resources {
+            cpus,
+            ..Resources::default()
+        };
+        let host = u32::try_from(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+            .unwrap_or(1);
+        assert_eq!(processors(resources(host)), host);
+        assert_eq!(processors(resources(host + 3)), host + 3);
+        assert_eq!(processors(resources(1)), 2.min(host));
+    }
+
+    #[test]
+    fn a_scratch_disk_is_made_once_and_small() -> io::Result<()> {
+        use std::os::unix::fs::MetadataExt;
+
+        let directory = tempfile::tempdir()?;
+        let bundle = Bundle::new(directory.path());
+        make_scratch_disk(&bundle, None).map_err(io::Error::other)?;
+        let made = fs::metadata(bundle.scratch_disk())?;
+        assert!(made.len() >= SCRATCH_SIZE);
+        assert!(
+            made.blocks() * 512 < 4 << 20,
+            "{} bytes allocated",
+            made.blocks() * 512
+        );
+        make_scratch_disk(&bundle, None).map_err(io::Error::other)?;
+        assert_eq!(fs::metadata(bundle.scratch_disk())?.ino(), made.ino());
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! `container-runtime-linux start --root <bundle> --uuid <id>`: the helper of one container.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use container_client::{Bundle, services};
+use container_config::{Roots, logging};
+use container_ipc::{Endpoint, Listener, runtime_dir, serve};
+use container_runtime_linux::{Runtime, router};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The descriptor of the listening socket that the API server hands down, as systemd and launchd number it.
+const LISTENER_FD: i32 = 3;
+/// The name under which the API server hands it down.
+const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
+
+#[derive(Parser)]
+#[command(
+    name = "container-runtime-linux",
+    version,
+    about = "Runs one container in its own virtual machine"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the container in a bundle
+    Start(Start),
+}
+
+#[derive(Args)]
+struct Start {
+    /// The container's bundle
+    #[arg(long)]
+    root: PathBuf,
+    /// The container's id
+    #[arg(long)]
+    uuid: String,
+    /// Log debug messages
+    #[arg(long)]
+    debug: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Cli {
+        command: Command::Start(start),
+    } = Cli::parse();
+    logging::init(start.debug);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(start))
+}
+
+async fn run(start: Start) -> anyhow::Result<()> {
+    let listener = listener(&start)?;
+    let runtime = Runtime::open(Bundle::new(&start.root)).context("failed to open the bundle")?;
+    anyhow::ensure!(
+        runtime.id() == start.uuid,
+        "the bundle is that of container {}",
+        runtime.id()
+    );
+    let done = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let end = {
+        let (runtime, done) = (runtime.clone(), done.clone());
+        async move {
+            tokio::select! {
+                () = runtime.finished() => {}
+                _ = terminate.recv() => {
+                    runtime.shut_down();
+                    runtime.finished().await;
+                }
+            }
+            done.cancel();
+        }
+    };
+    tokio::join!(serve(listener, router(&runtime), done), end);
+    Ok(())
+}
+
+/// The socket that the API server made, so that it can speak before this process listens; else one of our own.
+fn listener(start: &Start) -> anyhow::Result<Listener> {
+    if std::env::var(LISTENER_VARIABLE).as_deref() == Ok("1") {
+        // SAFETY: the variable says that whoever started this process left an open descriptor of this number to it,
+        // and nothing else in this process has used it yet.
+        let socket = unsafe { OwnedFd::from_raw_fd(LISTENER_FD) };
+        return Ok(Listener::from_fd(socket)?);
+    }
+    let roots = Roots::from_environment()?;
+    let service = services::runtime(container_resource::container::LINUX_RUNTIME, &start.uuid);
+    Ok(Listener::bind(&Endpoint::new(
+        &runtime_dir(&roots.app),
+        &service,
+    ))?)
+}

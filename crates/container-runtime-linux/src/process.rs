@@ -1,0 +1,299 @@
+//! One process in the guest: its standard streams, its start and its end.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use container_client::Stdio;
+use container_hypervisor::{Connection, Listener, VirtualMachine};
+use container_ipc::{Error, ErrorCode};
+use container_resource::ExitStatus;
+use container_sandbox::Agent;
+use container_sandbox::proto::{
+    CreateProcessRequest, DeleteProcessRequest, KillProcessRequest, ResizeProcessRequest,
+    StartProcessRequest, WaitProcessRequest,
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{LOST, exit};
+use crate::relay::{Output, Sinks, forward_input};
+
+/// How long the agent may take to start a process and to connect its streams.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long the agent may take for a small request.
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// The first of the ports that streams travel over (behaviour reference, 28.1).
+const FIRST_PORT: u32 = 0x1000_0000;
+
+/// The guest as processes see it.
+#[derive(Clone)]
+pub(crate) struct Guest {
+    /// The container's id.
+    pub container: String,
+    /// The agent.
+    pub agent: Agent,
+    /// The machine, for the ports that streams travel over.
+    pub machine: Arc<dyn VirtualMachine>,
+    next_port: Arc<AtomicU32>,
+}
+
+impl Guest {
+    /// The guest of a machine that has just booted.
+    pub(crate) fn new(container: String, agent: Agent, machine: Arc<dyn VirtualMachine>) -> Self {
+        Self {
+            container,
+            agent,
+            machine,
+            next_port: Arc::new(AtomicU32::new(FIRST_PORT)),
+        }
+    }
+
+    fn listen(&self) -> Result<Port, Error> {
+        let number = self.next_port.fetch_add(1, Ordering::Relaxed);
+        let listener = self.machine.listen(number).map_err(crate::Error::from)?;
+        Ok(Port { number, listener })
+    }
+}
+
+impl std::fmt::Debug for Guest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Guest")
+            .field("container", &self.container)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A port at which the agent will connect one stream.
+struct Port {
+    number: u32,
+    listener: Box<dyn Listener>,
+}
+
+/// A process that was created and may have been started.
+#[derive(Debug)]
+pub(crate) struct GuestProcess {
+    id: String,
+    terminal: bool,
+    /// OCI runtime specification (init) or its process part (exec), as the agent wants it.
+    specification: Vec<u8>,
+    /// The init process's log.
+    log: Option<Arc<Mutex<File>>>,
+    /// The client's descriptors until the start.
+    stdio: Mutex<Option<Stdio>>,
+    outputs: Mutex<Vec<Output>>,
+    exited: CancellationToken,
+    exit: watch::Sender<Option<ExitStatus>>,
+}
+
+impl GuestProcess {
+    /// A process that is not started yet.
+    pub(crate) fn new(
+        id: String,
+        terminal: bool,
+        specification: Vec<u8>,
+        stdio: Stdio,
+        log: Option<Arc<Mutex<File>>>,
+    ) -> Self {
+        Self {
+            id,
+            terminal,
+            specification,
+            log,
+            stdio: Mutex::new(Some(stdio)),
+            outputs: Mutex::default(),
+            exited: CancellationToken::new(),
+            exit: watch::Sender::new(None),
+        }
+    }
+
+    /// Creates and starts the process in the guest, streams connected.
+    ///
+    /// # Errors
+    /// The agent's, such as a program that does not exist.
+    pub(crate) async fn start(&self, guest: &Guest) -> Result<(), Error> {
+        let stdio = self
+            .stdio
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        let Some(stdio) = stdio else {
+            return Err(Error::new(
+                ErrorCode::InvalidState,
+                format!("process {} is started already", self.id),
+            ));
+        };
+        let started = tokio::time::timeout(START_LIMIT, self.create_and_start(guest, stdio)).await;
+        let started = started.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorCode::Timeout,
+                "the guest agent did not start the process in time",
+            ))
+        });
+        if started.is_err() {
+            self.exited.cancel();
+            let request = DeleteProcessRequest {
+                id: self.id.clone(),
+                container_id: Some(guest.container.clone()),
+            };
+            // The agent may never have known the process.
+            let _ = tokio::time::timeout(REQUEST_LIMIT, guest.agent.delete_process(request)).await;
+        }
+        started
+    }
+
+    async fn create_and_start(&self, guest: &Guest, stdio: Stdio) -> Result<(), Error> {
+        // The init process's output is always read, for the log. With a terminal everything arrives on one stream.
+        let listen = |wanted: bool| wanted.then(|| guest.listen()).transpose();
+        let logged = self.log.is_some();
+        let mut input = listen(stdio.stdin.is_some())?;
+        let mut output = listen(stdio.stdout.is_some() || logged)?;
+        let mut error = listen(!self.terminal && (stdio.stderr.is_some() || logged))?;
+        let port = |port: &Option<Port>| port.as_ref().map(|port| port.number);
+        let request = CreateProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+            stdin: port(&input),
+            stdout: port(&output),
+            stderr: port(&error),
+            configuration: self.specification.clone(),
+            ..CreateProcessRequest::default()
+        };
+        guest.agent.create_process(request).await?;
+        let start = StartProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+        };
+        let (input, output, error, _) = tokio::try_join!(
+            accept(&mut input),
+            accept(&mut output),
+            accept(&mut error),
+            guest.agent.start_process(start),
+        )?;
+        if let (Some(stream), Some(client)) = (input, stdio.stdin) {
+            forward_input(client, stream, self.exited.clone()).map_err(|cause| {
+                Error::new(ErrorCode::InternalError, format!("failed to read input: {cause}"))
+            })?;
+        }
+        let mut outputs = self
+            .outputs
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (stream, client) in [(output, stdio.stdout), (error, stdio.stderr)] {
+            if let Some(stream) = stream {
+                outputs.push(Output::forward(
+                    stream,
+                    Sinks {
+                        log: self.log.clone(),
+                        client,
+                    },
+                    self.exited.clone(),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits in the guest until the process has ended and everything it wrote has left the guest.
+    ///
+    /// # Errors
+    /// The agent is lost.
+    pub(crate) async fn wait_in_guest(&self, guest: &Guest) -> Result<ExitStatus, Error> {
+        let request = WaitProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+        };
+        let reply = guest.agent.wait_process(request).await;
+        self.exited.cancel();
+        let reply = reply?;
+        for output in self.outputs() {
+            output.read().await;
+        }
+        Ok(exit(reply.exit_code))
+    }
+
+    /// Records how the process ended.
+    pub(crate) fn finish(&self, status: ExitStatus) {
+        self.exited.cancel();
+        self.exit.send_replace(Some(status));
+    }
+
+    /// Resolves when the client has all output; at once when there is none.
+    pub(crate) async fn written(&self) {
+        for output in self.outputs() {
+            output.written().await;
+        }
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        self.outputs
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// How the process ended, if it has.
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
+        *self.exit.borrow()
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn wait(&self) -> ExitStatus {
+        let mut exit_status = self.exit.subscribe();
+        match exit_status.wait_for(Option::is_some).await {
+            Ok(status) => status.unwrap_or_else(|| exit(LOST)),
+            // The sender is part of `self` and cannot be gone.
+            Err(_) => exit(LOST),
+        }
+    }
+
+    /// Forgets the process in the guest.
+    pub(crate) async fn delete(&self, guest: &Guest) {
+        let request = DeleteProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+        };
+        // What cannot be deleted ends with the machine.
+        let _ = tokio::time::timeout(REQUEST_LIMIT, guest.agent.delete_process(request)).await;
+    }
+
+    /// Sends `signal`.
+    ///
+    /// # Errors
+    /// The process has ended, or the agent does not answer in time.
+    pub(crate) async fn kill(&self, guest: &Guest, signal: i32) -> Result<(), Error> {
+        let request = KillProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+            signal,
+        };
+        limited(guest.agent.kill_process(request)).await.map(|_| ())
+    }
+
+    /// Sets the terminal's size.
+    ///
+    /// # Errors
+    /// The process has no terminal, or the agent does not answer in time.
+    pub(crate) async fn resize(&self, guest: &Guest, columns: u16, rows: u16) -> Result<(), Error> {
+        let request = ResizeProcessRequest {
+            id: self.id.clone(),
+            container_id: Some(guest.container.clone()),
+            rows: rows.into(),
+            columns: columns.into(),
+        };
+        limited(guest.agent.resize_process(request)).await.map(|_| ())
+    }
+}
+
+/// A call to the agent that must not take long.
+pub(crate) async fn limited<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let answered = tokio::time::timeout(REQUEST_LIMIT, call).await;
+    answered.unwrap_or_else(|_| Err(Error::new(ErrorCode::Timeout, "the guest agent does not answer")))
+}
+
+async fn accept(port: &mut Option<Port>) -> Result<Option<Connection>, Error> {
+    let Some(port) = port else { return Ok(None) };
+    Ok(Some(port.listener.accept().await.map_err(crate::Error::from)?))
+}

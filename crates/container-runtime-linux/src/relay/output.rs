@@ -1,0 +1,314 @@
+//! One output stream of a process: from the guest to the log and to the client.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Bytes that may wait for a slow client before the guest is held back.
+const CLIENT_QUEUE: u32 = 256 << 10;
+/// The largest piece read at once.
+const CHUNK: usize = 64 << 10;
+/// How long a stream may stay silent after its process ended before it is given up: something else in the container
+/// holds it open.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Where an output stream goes.
+#[derive(Debug, Default)]
+pub(crate) struct Sinks {
+    /// The container's log, shared by the init process's two streams.
+    pub log: Option<Arc<Mutex<File>>>,
+    /// The client's descriptor.
+    pub client: Option<OwnedFd>,
+}
+
+/// An output stream on its way. Its two ends are waited for apart from each other, because a stalled client must not
+/// keep a virtual machine alive whose process has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    read: watch::Receiver<bool>,
+    written: watch::Receiver<bool>,
+}
+
+impl Output {
+    /// Starts moving `stream` into `sinks`. After `exited` nothing is held back any more: what is left in the guest is
+    /// bounded, and the virtual machine can stop as soon as it is read.
+    pub(crate) fn forward(
+        stream: impl AsyncRead + Unpin + Send + 'static,
+        sinks: Sinks,
+        exited: CancellationToken,
+    ) -> Self {
+        let (read_tx, read) = watch::channel(false);
+        let (written_tx, written) = watch::channel(false);
+        let client = sinks.client.and_then(|fd| Client::start(fd, written_tx));
+        tokio::spawn(async move {
+            pump(stream, sinks.log.as_deref(), client, exited).await;
+            read_tx.send_replace(true);
+        });
+        Self { read, written }
+    }
+
+    /// Resolves when the guest has nothing more to say.
+    pub(crate) async fn read(&self) {
+        // An error means that the sender is gone, which is as good as done.
+        let _ = self.read.clone().wait_for(|done| *done).await;
+    }
+
+    /// Resolves when the client has everything.
+    pub(crate) async fn written(&self) {
+        let _ = self.written.clone().wait_for(|done| *done).await;
+    }
+}
+
+async fn pump(
+    mut stream: impl AsyncRead + Unpin,
+    log: Option<&Mutex<File>>,
+    mut client: Option<Client>,
+    exited: CancellationToken,
+) {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = tokio::select! {
+            read = stream.read(&mut buffer) => read,
+            () = silence_after(&exited) => return,
+        };
+        let chunk = match read {
+            Ok(0) | Err(_) => return,
+            Ok(count) => &buffer[..count],
+        };
+        if let Some(log) = log {
+            append(log, chunk);
+        }
+        if let Some(sink) = &client
+            && let Err(closed) = sink.send(chunk, &exited).await
+        {
+            // A reader that closed its pipe wants no more output, so the process gets the SIGPIPE that it would have
+            // got outside of a container. Any other loss, such as a closed terminal, leaves the process alone.
+            if closed.is_broken_pipe {
+                return;
+            }
+            client = None;
+        }
+    }
+}
+
+async fn silence_after(exited: &CancellationToken) {
+    exited.cancelled().await;
+    tokio::time::sleep(SILENCE).await;
+}
+
+fn append(log: &Mutex<File>, chunk: &[u8]) {
+    let mut file = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Err(error) = file.write_all(chunk) {
+        // The container goes on: its output still reaches the client.
+        tracing::warn!(%error, "failed to write the container's log");
+    }
+}
+
+/// The client's descriptor with the thread that writes to it.
+struct Client {
+    queue: mpsc::UnboundedSender<Bytes>,
+    room: Arc<Semaphore>,
+    failure: Arc<Mutex<Option<Closed>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Closed {
+    is_broken_pipe: bool,
+}
+
+impl Client {
+    fn start(fd: OwnedFd, written: watch::Sender<bool>) -> Option<Self> {
+        let (queue, mut chunks) = mpsc::unbounded_channel::<Bytes>();
+        let room = Arc::new(Semaphore::new(CLIENT_QUEUE as usize));
+        let failure = Arc::new(Mutex::new(None));
+        let client = Self {
+            queue,
+            room: room.clone(),
+            failure: failure.clone(),
+        };
+        let writer = move || {
+            while let Some(chunk) = chunks.blocking_recv() {
+                if let Err(error) = write_all(&fd, &chunk) {
+                    let closed = Closed {
+                        is_broken_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+                    };
+                    *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(closed);
+                    room.close();
+                    break;
+                }
+                room.add_permits(chunk.len());
+            }
+            drop(fd);
+            written.send_replace(true);
+        };
+        match thread::Builder::new()
+            .name("output".to_owned())
+            .stack_size(64 << 10)
+            .spawn(writer)
+        {
+            Ok(_) => Some(client),
+            Err(error) => {
+                tracing::error!(%error, "failed to start a thread for the client's output");
+                None
+            }
+        }
+    }
+
+    async fn send(&self, chunk: &[u8], exited: &CancellationToken) -> Result<(), Closed> {
+        let size = u32::try_from(chunk.len())
+            .unwrap_or(CLIENT_QUEUE)
+            .min(CLIENT_QUEUE);
+        tokio::select! {
+            room = self.room.acquire_many(size) => match room {
+                Ok(permit) => permit.forget(),
+                Err(_) => return Err(self.closed()),
+            },
+            () = exited.cancelled() => {}
+        }
+        self.queue
+            .send(Bytes::copy_from_slice(chunk))
+            .map_err(|_| self.closed())
+    }
+
+    fn closed(&self) -> Closed {
+        let failure = self
+            .failure
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        failure.unwrap_or(Closed {
+            is_broken_pipe: false,
+        })
+    }
+}
+
+/// Writes everything, also to a descriptor that somebody has made non-blocking.
+fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::AGAIN) => {
+                poll(&mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    fn pipe() -> io::Result<(File, OwnedFd)> {
+        let (reader, writer) = rustix::pipe::pipe()?;
+        Ok((reader.into(), writer))
+    }
+
+    #[tokio::test]
+    async fn reaches_log_and_client() -> io::Result<()> {
+        let (mut reader, writer) = pipe()?;
+        let mut log = tempfile::tempfile()?;
+        let sinks = Sinks {
+            log: Some(Arc::new(Mutex::new(log.try_clone()?))),
+            client: Some(writer),
+        };
+        let (mut guest, stream) = tokio::io::duplex(16);
+        let output = Output::forward(stream, sinks, CancellationToken::new());
+        guest.write_all(b"hello world, longer than the pipe").await?;
+        drop(guest);
+        output.read().await;
+        output.written().await;
+        let mut text = String::new();
+        reader.read_to_string(&mut text)?;
+        assert_eq!(text, "hello world, longer than the pipe");
+        io::Seek::rewind(&mut log)?;
+        let mut logged = String::new();
+        log.read_to_string(&mut logged)?;
+        assert_eq!(logged, text);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_stalled_client_holds_the_guest_back_until_the_exit() -> io::Result<()> {
+        let (mut reader, writer) = pipe()?;
+        let exited = CancellationToken::new();
+        let (mut guest, stream) = tokio::io::duplex(CHUNK);
+        let output = Output::forward(
+            stream,
+            Sinks {
+                log: None,
+                client: Some(writer),
+            },
+            exited.clone(),
+        );
+        let piece = vec![7; CHUNK];
+        let mut accepted = 0;
+        while let Ok(result) = tokio::time::timeout(Duration::from_millis(200), guest.write_all(&piece)).await
+        {
+            result?;
+            accepted += piece.len();
+            assert!(accepted < 4 << 20, "nothing holds the guest back");
+        }
+        exited.cancel();
+        drop(guest);
+        output.read().await;
+        let reading = thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).map(|_| all.len())
+        });
+        output.written().await;
+        let received = reading.join().map_err(|_| io::Error::other("reader"))??;
+        assert!(received >= accepted, "{received} of {accepted}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_closed_pipe_closes_the_stream() -> io::Result<()> {
+        let (reader, writer) = pipe()?;
+        drop(reader);
+        let (mut guest, stream) = tokio::io::duplex(CHUNK);
+        let output = Output::forward(
+            stream,
+            Sinks {
+                log: None,
+                client: Some(writer),
+            },
+            CancellationToken::new(),
+        );
+        let piece = vec![0; CHUNK];
+        let mut failed = false;
+        for _ in 0..100 {
+            failed = guest.write_all(&piece).await.is_err();
+            if failed {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert!(failed);
+        output.read().await;
+        Ok(())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_stream_is_given_up_after_the_exit() {
+        let exited = CancellationToken::new();
+        let (_held_open, stream) = tokio::io::duplex(16);
+        let output = Output::forward(stream, Sinks::default(), exited.clone());
+        exited.cancel();
+        output.read().await;
+    }
+}

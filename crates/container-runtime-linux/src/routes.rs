@@ -1,0 +1,97 @@
+//! The helper's routes, each bound to its operation.
+
+use std::sync::Arc;
+
+use container_client::Stdio;
+use container_client::runtime::{
+    Bootstrap, CreateProcess, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
+};
+use container_ipc::{Error, Reply, Request, Router};
+
+use crate::service::Runtime;
+use crate::{signal, stop};
+
+/// The router that serves `runtime`.
+///
+/// What changes the container runs in a task of its own, so that a caller that disappears leaves nothing half done.
+pub fn router(runtime: &Arc<Runtime>) -> Router {
+    let shared = || runtime.clone();
+    let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
+    let (kill, resize, stop, state, statistics, shutdown) =
+        (shared(), shared(), shared(), shared(), shared(), shared());
+    Router::new()
+        .route::<Bootstrap, _, _>(move |request: Request<_>| {
+            let runtime = boot.clone();
+            detached(async move {
+                let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+                runtime.bootstrap(request.payload, stdio).await
+            })
+        })
+        .route::<CreateProcess, _, _>(move |request| {
+            let runtime = create.clone();
+            async move {
+                let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+                runtime.create_process(request.payload, stdio).map(Reply::from)
+            }
+        })
+        .route::<Start, _, _>(move |request| {
+            let runtime = start.clone();
+            detached(async move { runtime.start(&request.payload.id).await })
+        })
+        .route::<Wait, _, _>(move |request| {
+            let runtime = wait.clone();
+            async move { runtime.wait(&request.payload.id).await.map(Reply::from) }
+        })
+        .route::<Stopped, _, _>(move |_| {
+            let runtime = stopped.clone();
+            async move { Ok(runtime.stopped().await.into()) }
+        })
+        .route::<Kill, _, _>(move |request| {
+            let runtime = kill.clone();
+            async move {
+                let name = request.payload.signal;
+                let number = signal::parse(&name)
+                    .ok_or_else(|| Error::invalid_argument(format!("invalid signal: {name}")))?;
+                runtime.kill(&request.payload.id, number).await.map(Reply::from)
+            }
+        })
+        .route::<Resize, _, _>(move |request| {
+            let runtime = resize.clone();
+            async move {
+                let size = request.payload;
+                runtime
+                    .resize(&size.id, size.width, size.height)
+                    .await
+                    .map(Reply::from)
+            }
+        })
+        .route::<Stop, _, _>(move |request| {
+            let runtime = stop.clone();
+            detached(async move { stop::stop(&runtime, request.payload).await })
+        })
+        .route::<State, _, _>(move |_| {
+            let runtime = state.clone();
+            async move { Ok(runtime.status().into()) }
+        })
+        .route::<Statistics, _, _>(move |_| {
+            let runtime = statistics.clone();
+            async move { runtime.statistics().await.map(Reply::from) }
+        })
+        .route::<Shutdown, _, _>(move |_| {
+            let runtime = shutdown.clone();
+            async move {
+                runtime.shut_down();
+                Ok(().into())
+            }
+        })
+}
+
+/// Runs `operation` to its end whether or not its caller waits.
+async fn detached<T: Send + 'static>(
+    operation: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<Reply<T>, Error> {
+    match tokio::spawn(operation).await {
+        Ok(result) => result.map(Reply::from),
+        Err(error) => Err(Error::internal(format!("the operation failed: {error}"))),
+    }
+}

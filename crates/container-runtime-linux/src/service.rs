@@ -1,0 +1,370 @@
+//! The helper's life: boot, processes, end (behaviour reference, 11 and 27.5).
+
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use container_client::bundle::StartRecord;
+use container_client::phases::{Phases, Stopwatch};
+use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
+use container_client::{Bundle, BundleConfiguration, Stdio};
+use container_ipc::{Error, ErrorCode};
+use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, time};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{LOST, exit};
+use crate::machine;
+use crate::process::{Guest, GuestProcess};
+use crate::state::{State, Step};
+use crate::{error, spec, statistics};
+
+/// How long other processes of a container may take to end after its init process.
+const STRAGGLERS: Duration = Duration::from_secs(1);
+/// How long the exit status of another process than init can still be asked for.
+const REMEMBER: Duration = Duration::from_secs(60);
+/// How long an ended helper stays for an API server that may be starting again.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// One container and its virtual machine.
+#[derive(Debug)]
+pub struct Runtime {
+    bundle: Bundle,
+    container: BundleConfiguration,
+    state: Mutex<State>,
+    init_started: CancellationToken,
+    /// Asks for the end of a machine whose init process does not run or does not obey.
+    power_off: CancellationToken,
+    stopped: watch::Sender<Option<ExitStatus>>,
+    shutdown: CancellationToken,
+}
+
+impl Runtime {
+    /// The runtime of the container in `bundle`.
+    ///
+    /// # Errors
+    /// The bundle cannot be read.
+    pub fn open(bundle: Bundle) -> Result<Arc<Self>, error::Error> {
+        let container = bundle.load_configuration().map_err(error::Error::Bundle)?;
+        Ok(Arc::new(Self {
+            bundle,
+            container,
+            state: Mutex::default(),
+            init_started: CancellationToken::new(),
+            power_off: CancellationToken::new(),
+            stopped: watch::Sender::new(None),
+            shutdown: CancellationToken::new(),
+        }))
+    }
+
+    /// The container's id.
+    pub fn id(&self) -> &str {
+        &self.container.configuration.id
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Boots the virtual machine and prepares it for the init process.
+    ///
+    /// # Errors
+    /// It was booted before, or does not come up; then nothing of it is left.
+    pub async fn bootstrap(
+        self: &Arc<Self>,
+        request: BootstrapRequest,
+        stdio: Stdio,
+    ) -> Result<Phases, Error> {
+        self.state().advance(Step::Created, Step::Booting)?;
+        match self.boot(request, stdio).await {
+            Ok(phases) => Ok(phases),
+            Err(error) => {
+                self.state().step = Step::Stopped;
+                self.stopped.send_replace(Some(exit(LOST)));
+                Err(error)
+            }
+        }
+    }
+
+    async fn boot(self: &Arc<Self>, request: BootstrapRequest, stdio: Stdio) -> Result<Phases, Error> {
+        let configuration = &self.container.configuration;
+        let specification = spec::container(configuration, request.dynamic_env)?;
+        let specification = serde_json::to_vec(&specification)
+            .map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
+        self.bundle.clear_exit().map_err(error::Error::Bundle)?;
+        let log = File::create(self.bundle.stdio_log()).map_err(error::Error::Bundle)?;
+        let mut watch = Stopwatch::default();
+        let (guest, attachments) = machine::boot(&self.bundle, &self.container, &mut watch).await?;
+        let init = GuestProcess::new(
+            self.id().to_owned(),
+            configuration.init_process.terminal,
+            specification,
+            stdio,
+            Some(Arc::new(Mutex::new(log))),
+        );
+        let init = Arc::new(init);
+        {
+            let mut state = self.state();
+            state.step = Step::Booted;
+            state.guest = Some(guest.clone());
+            state.attachments = attachments;
+            state.processes.insert(self.id().to_owned(), init.clone());
+        }
+        tokio::spawn(self.clone().supervise(guest, init));
+        Ok(watch.finish())
+    }
+
+    /// Watches over the machine from its boot to its end.
+    async fn supervise(self: Arc<Self>, guest: Guest, init: Arc<GuestProcess>) {
+        let (status, alive) = tokio::select! {
+            ended = self.init_ended(&guest, &init) => ended,
+            reason = guest.machine.wait() => {
+                tracing::warn!(?reason, "the virtual machine ended");
+                (exit(LOST), false)
+            }
+            () = self.power_off.cancelled() => (exit(LOST), true),
+            never = machine::keep_time(&guest.agent) => match never {},
+        };
+        self.end(&guest, status, alive).await;
+        init.finish(status);
+        self.stopped.send_replace(Some(status));
+        tracing::info!(code = status.exit_code, "the container ended");
+    }
+
+    async fn init_ended(&self, guest: &Guest, init: &GuestProcess) -> (ExitStatus, bool) {
+        self.init_started.cancelled().await;
+        match init.wait_in_guest(guest).await {
+            Ok(status) => (status, true),
+            Err(error) => {
+                tracing::warn!(%error, "the guest agent was lost");
+                (exit(LOST), false)
+            }
+        }
+    }
+
+    /// Takes the machine down. What must last is on its disk afterwards; a container that is deleted when it stops
+    /// has nothing that must.
+    async fn end(&self, guest: &Guest, status: ExitStatus, alive: bool) {
+        let others: Vec<_> = {
+            let mut state = self.state();
+            state.step = Step::Stopping;
+            let others = state.processes.iter().filter(|(id, _)| *id != self.id());
+            others.map(|(_, process)| process.clone()).collect()
+        };
+        if alive {
+            let all = async {
+                for process in &others {
+                    process.wait().await;
+                }
+            };
+            // The kernel kills them with the init process; this only lets the news arrive.
+            let _ = tokio::time::timeout(STRAGGLERS, all).await;
+        }
+        self.switch_off(guest, alive).await;
+        for process in others.iter().filter(|process| process.exit_status().is_none()) {
+            process.finish(exit(LOST));
+        }
+        if let Err(error) = self.bundle.store_exit(status) {
+            tracing::error!(%error, "failed to record how the container ended");
+        }
+        let mut state = self.state();
+        state.step = Step::Stopped;
+        state.guest = None;
+    }
+
+    async fn switch_off(&self, guest: &Guest, alive: bool) {
+        if alive && !self.container.options.auto_remove {
+            machine::unmount(guest).await;
+            if let Err(error) = guest.machine.stop().await {
+                tracing::warn!(%error, "failed to stop the virtual machine");
+            }
+        }
+        guest.machine.kill();
+        guest.machine.wait().await;
+    }
+
+    /// Adds a process to the running container.
+    ///
+    /// # Errors
+    /// The container does not run, or the id is taken.
+    pub fn create_process(&self, request: CreateProcessRequest, stdio: Stdio) -> Result<(), Error> {
+        let process = spec::process(&self.container.configuration, &request.process_config)?;
+        let specification = serde_json::to_vec(&serde_json::json!({
+            "ociVersion": oci_spec::runtime::VERSION,
+            "process": process,
+        }));
+        let specification =
+            specification.map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
+        let mut state = self.state();
+        state.running_guest("exec")?;
+        if state.processes.contains_key(&request.id) {
+            return Err(Error::new(
+                ErrorCode::Exists,
+                format!("process {} already exists", request.id),
+            ));
+        }
+        let terminal = request.process_config.terminal;
+        let process = GuestProcess::new(request.id.clone(), terminal, specification, stdio, None);
+        state.processes.insert(request.id, Arc::new(process));
+        Ok(())
+    }
+
+    /// Starts the process `id`.
+    ///
+    /// # Errors
+    /// The program cannot be executed, or the process was started before.
+    pub async fn start(self: &Arc<Self>, id: &str) -> Result<Phases, Error> {
+        let mut watch = Stopwatch::default();
+        let (process, guest) = {
+            let state = self.state();
+            let process = state.process(id)?;
+            if id == self.id() && state.step != Step::Booted {
+                let text = format!("container expected to be in booted state, got: {}", state.step);
+                return Err(Error::new(ErrorCode::InvalidState, text));
+            }
+            (process, state.running_guest("start")?)
+        };
+        if id == self.id() {
+            process.start(&guest).await?;
+            let started = time::now();
+            {
+                let mut state = self.state();
+                // The machine may have been lost meanwhile.
+                if state.step == Step::Booted {
+                    state.step = Step::Running;
+                }
+                state.started = Some(started);
+            }
+            self.bundle
+                .store_start(StartRecord {
+                    started_date: started,
+                })
+                .map_err(error::Error::Bundle)?;
+            self.init_started.cancel();
+        } else {
+            if let Err(error) = process.start(&guest).await {
+                self.state().processes.remove(id);
+                return Err(error);
+            }
+            let (runtime, id) = (self.clone(), id.to_owned());
+            tokio::spawn(async move {
+                let ended = process.wait_in_guest(&guest).await;
+                process.finish(ended.unwrap_or_else(|_| exit(LOST)));
+                process.delete(&guest).await;
+                tokio::time::sleep(REMEMBER).await;
+                runtime.state().processes.remove(&id);
+            });
+        }
+        watch.lap("process");
+        Ok(watch.finish())
+    }
+
+    /// Waits for the process `id` to end and for the client to have all of its output.
+    ///
+    /// # Errors
+    /// The process was never created.
+    pub async fn wait(&self, id: &str) -> Result<ExitStatus, Error> {
+        let process = self.state().process(id)?;
+        let status = process.wait().await;
+        process.written().await;
+        Ok(status)
+    }
+
+    /// Waits for the end of the virtual machine.
+    pub async fn stopped(&self) -> ExitStatus {
+        let mut stopped = self.stopped.subscribe();
+        match stopped.wait_for(Option::is_some).await {
+            Ok(status) => status.unwrap_or_else(|| exit(LOST)),
+            // The sender is part of `self` and cannot be gone.
+            Err(_) => exit(LOST),
+        }
+    }
+
+    /// Sends a signal to the process `id`.
+    ///
+    /// # Errors
+    /// The signal is not known, or the process does not run.
+    pub async fn kill(&self, id: &str, signal: i32) -> Result<(), Error> {
+        let (guest, process) = self.running_process("kill", id)?;
+        process.kill(&guest, signal).await
+    }
+
+    /// Sets the window size of the process `id`.
+    ///
+    /// # Errors
+    /// The process does not run.
+    pub async fn resize(&self, id: &str, columns: u16, rows: u16) -> Result<(), Error> {
+        let (guest, process) = self.running_process("resize", id)?;
+        process.resize(&guest, columns, rows).await
+    }
+
+    fn running_process(&self, what: &str, id: &str) -> Result<(Guest, Arc<GuestProcess>), Error> {
+        let state = self.state();
+        Ok((state.running_guest(what)?, state.process(id)?))
+    }
+
+    /// What the container is doing.
+    pub fn status(&self) -> ContainerStatus {
+        self.state().status()
+    }
+
+    /// The container's counters.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn statistics(&self) -> Result<ContainerStatistics, Error> {
+        let guest = self.state().running_guest("read statistics")?;
+        statistics::read(&guest).await
+    }
+
+    /// The init process and what `stop` needs to know about the present step.
+    pub(crate) fn for_stop(&self) -> (Step, Option<Guest>, Option<Arc<GuestProcess>>) {
+        let state = self.state();
+        (
+            state.step,
+            state.guest.clone(),
+            state.processes.get(self.id()).cloned(),
+        )
+    }
+
+    /// The signal that `stop` sends when it is given none.
+    pub(crate) fn stop_signal(&self) -> &str {
+        self.container
+            .configuration
+            .stop_signal
+            .as_deref()
+            .unwrap_or("TERM")
+    }
+
+    /// Ends the machine whatever its init process does.
+    pub(crate) fn power_off(&self) {
+        self.power_off.cancel();
+    }
+
+    /// Asks the helper to end.
+    pub fn shut_down(&self) {
+        self.power_off.cancel();
+        self.shutdown.cancel();
+    }
+
+    /// Resolves when the helper has nothing more to do: the machine is gone, every client has its output, and the API
+    /// server has said so or is not there to say it.
+    pub async fn finished(&self) {
+        let never_booted = async {
+            self.shutdown.cancelled().await;
+            if self.state().step != Step::Created {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = never_booted => return,
+            _ = self.stopped() => {}
+        }
+        let processes: Vec<_> = self.state().processes.values().cloned().collect();
+        for process in processes {
+            process.written().await;
+        }
+        // Without an API server nobody says good-bye; how the container ended is on disk.
+        let _ = tokio::time::timeout(GOODBYE, self.shutdown.cancelled()).await;
+    }
+}

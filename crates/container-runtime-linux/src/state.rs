@@ -1,0 +1,158 @@
+//! What the container is doing, as the helper sees it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use container_ipc::{Error, ErrorCode};
+use container_resource::time::Timestamp;
+use container_resource::{Attachment, ContainerState, ContainerStatus};
+
+use crate::process::{Guest, GuestProcess};
+
+/// The steps of a helper's life; there is no way back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing has happened yet.
+    Created,
+    /// The virtual machine is starting.
+    Booting,
+    /// The virtual machine is up, the init process is not.
+    Booted,
+    /// The init process runs.
+    Running,
+    /// The virtual machine is going down.
+    Stopping,
+    /// The virtual machine is gone.
+    Stopped,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Booting => "booting",
+            Self::Booted => "booted",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+impl Step {
+    fn public(self) -> ContainerState {
+        match self {
+            Self::Created | Self::Booting | Self::Stopped => ContainerState::Stopped,
+            Self::Booted | Self::Running => ContainerState::Running,
+            Self::Stopping => ContainerState::Stopping,
+        }
+    }
+}
+
+/// The changing part of a helper.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Where in its life it is.
+    pub step: Step,
+    /// The guest, from boot to the end.
+    pub guest: Option<Guest>,
+    /// Every process that was created, the init process among them.
+    pub processes: HashMap<String, Arc<GuestProcess>>,
+    /// The interfaces while the machine runs.
+    pub attachments: Vec<Attachment>,
+    /// When the init process started.
+    pub started: Option<Timestamp>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            step: Step::Created,
+            guest: None,
+            processes: HashMap::new(),
+            attachments: Vec::new(),
+            started: None,
+        }
+    }
+}
+
+impl State {
+    /// Goes on to `next`.
+    ///
+    /// # Errors
+    /// The present step is not `expected`.
+    pub(crate) fn advance(&mut self, expected: Step, next: Step) -> Result<(), Error> {
+        if self.step != expected {
+            let text = format!("container expected to be in {expected} state, got: {}", self.step);
+            return Err(Error::new(ErrorCode::InvalidState, text));
+        }
+        self.step = next;
+        Ok(())
+    }
+
+    /// The guest, for the operation `what`.
+    ///
+    /// # Errors
+    /// `cannot <what>: container is not running`.
+    pub(crate) fn running_guest(&self, what: &str) -> Result<Guest, Error> {
+        let guest = self
+            .guest
+            .clone()
+            .filter(|_| matches!(self.step, Step::Booted | Step::Running | Step::Stopping));
+        guest.ok_or_else(|| {
+            Error::new(
+                ErrorCode::InvalidState,
+                format!("cannot {what}: container is not running"),
+            )
+        })
+    }
+
+    /// The process `id`.
+    ///
+    /// # Errors
+    /// It was never created.
+    pub(crate) fn process(&self, id: &str) -> Result<Arc<GuestProcess>, Error> {
+        self.processes
+            .get(id)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorCode::InvalidState, format!("process {id} does not exist")))
+    }
+
+    /// What users see.
+    pub(crate) fn status(&self) -> ContainerStatus {
+        let state = self.step.public();
+        let networks = if state == ContainerState::Running {
+            self.attachments.clone()
+        } else {
+            Vec::new()
+        };
+        ContainerStatus {
+            state,
+            networks,
+            started_date: self.started,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_apples() {
+        let mut state = State::default();
+        let error = state
+            .advance(Step::Booted, Step::Running)
+            .err()
+            .map(|error| error.to_string());
+        assert_eq!(
+            error.as_deref(),
+            Some("container expected to be in booted state, got: created")
+        );
+        let error = state.running_guest("exec").err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), Some("cannot exec: container is not running"));
+        assert!(state.advance(Step::Created, Step::Booting).is_ok());
+        assert_eq!(state.status().state, ContainerState::Stopped);
+    }
+}
