@@ -9,10 +9,13 @@ mod error;
 pub mod flags;
 pub mod help;
 pub mod invocation;
+pub mod log;
 pub mod output;
 pub mod parse;
 pub mod plugins;
+pub mod process;
 pub mod progress;
+pub mod services;
 pub mod terminal;
 pub mod version;
 
@@ -45,15 +48,19 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
             output::print_error(&text);
             ExitCode::from(USAGE_STATUS)
         }
-        Invocation::Run(command, context) => match execute(*command, &context) {
-            Ok(status) => ExitCode::from(status),
-            Err(failure) => {
-                let (text, status) = invocation::describe(&failure, &words);
-                output::print_error(&text);
-                ExitCode::from(status)
-            }
-        },
+        Invocation::Run(command, context) => {
+            log::set_debug(context.debug);
+            execute(*command, &context).map_or_else(|failure| report(&failure, &words), ExitCode::from)
+        }
     }
+}
+
+fn report(failure: &Failure, words: &[String]) -> ExitCode {
+    let (text, status) = invocation::describe(failure, words);
+    if let Some(text) = text {
+        output::print_error(&text);
+    }
+    ExitCode::from(status)
 }
 
 fn execute(command: cli::Command, context: &Context) -> Outcome {

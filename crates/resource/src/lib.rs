@@ -10,6 +10,7 @@ pub mod image;
 pub mod kernel;
 pub mod name;
 pub mod network;
+pub mod paths;
 pub mod platform;
 pub mod process;
 pub mod reference;

@@ -70,17 +70,18 @@ fn choose(root: &clap::Command, command: Option<Command>, debug: bool, words: &[
     }
 }
 
-/// The text and the exit status of a failed command. `words` is the command line it came from.
-pub fn describe(failure: &Failure, words: &[String]) -> (String, u8) {
+/// The text, if one is still to be printed, and the exit status of a failed command. `words` is the command line it came from.
+pub fn describe(failure: &Failure, words: &[String]) -> (Option<String>, u8) {
     match failure {
         Failure::Usage(text) => {
             let root = cli::command();
             (
-                usage_error::shape(text, None, &Located::reached(&root, words)),
+                Some(usage_error::shape(text, None, &Located::reached(&root, words))),
                 USAGE_STATUS,
             )
         }
-        Failure::Error(text) => (format!("Error: {text}"), 1),
+        Failure::Error(text) => (Some(format!("Error: {text}")), 1),
+        Failure::Silent(status) => (None, *status),
     }
 }
 
