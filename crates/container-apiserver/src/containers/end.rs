@@ -1,0 +1,104 @@
+//! The end of a container, whoever caused it (behaviour reference, 11.6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use container_ipc::{Endpoint, Error, ErrorCode};
+use container_resource::ExitStatus;
+use tokio::time::timeout;
+
+use super::Containers;
+use super::container::Container;
+use super::ingest;
+use super::run::Run;
+use crate::work::blocking;
+
+/// How long a helper may take to answer that it ends, and then to end.
+const LAST_ANSWER: Duration = Duration::from_secs(2);
+
+impl Containers {
+    /// Cleans up after `run` when it has ended.
+    pub(super) fn watch(&self, container: &Arc<Container>, run: &Arc<Run>) {
+        let (this, container, run) = (self.clone(), Arc::clone(container), Arc::clone(run));
+        tokio::spawn(async move {
+            let told = match run.client.wait(&container.id).await {
+                Ok(status) => Some(status),
+                // Only an end of the connection says that the helper is gone.
+                Err(_) => {
+                    run.client.closed().await;
+                    None
+                }
+            };
+            let work = this.0.work.clone();
+            let cleaned = work.finish(async move {
+                let _turn = container.life.lock().await;
+                this.clean_up(&container, &run, told).await;
+                Ok(())
+            });
+            if let Err(error) = cleaned.await {
+                tracing::error!(%error, "failed to clean up after a container");
+            }
+        });
+    }
+
+    /// Ends the helper, whatever it is doing, and marks the container stopped; deletes it if it was created with
+    /// `--rm`. The caller has the container's turn.
+    ///
+    /// `told` is what the helper said; if it said nothing it may have written it down.
+    pub(super) async fn clean_up(
+        &self,
+        container: &Arc<Container>,
+        run: &Arc<Run>,
+        told: Option<ExitStatus>,
+    ) {
+        if !container.is_current(run) {
+            return;
+        }
+        if let Ok(Ok(())) = timeout(LAST_ANSWER, run.client.shutdown()).await {
+            // Its connections end with the process.
+            let _ = timeout(LAST_ANSWER, run.client.closed()).await;
+        }
+        self.0.jobs.remove(&run.label).await;
+        remove_socket(&self.endpoint(container));
+
+        let written = container.bundle.load_exit().unwrap_or_else(|error| {
+            tracing::warn!(id = container.id, %error, "failed to read how a container ended");
+            None
+        });
+        let status = told.or(written).unwrap_or_else(|| run.lost());
+        if written.is_none()
+            && let Err(error) = container.bundle.store_exit(status)
+        {
+            tracing::warn!(id = container.id, %error, "failed to store how a container ended");
+        }
+        container.end(status);
+        tracing::info!(id = container.id, code = status.exit_code, "container stopped");
+        if container.record.options.auto_remove
+            && let Err(error) = self.remove(container).await
+        {
+            tracing::error!(id = container.id, %error, "failed to delete a stopped container");
+        }
+        run.end(status);
+    }
+
+    /// Removes a stopped container. The caller has its turn.
+    pub(super) async fn remove(&self, container: &Arc<Container>) -> Result<(), Error> {
+        let bundle = container.bundle.clone();
+        let removed = blocking(move || ingest::take_name(&bundle).map_err(Error::from)).await;
+        let removed = removed.map_err(|error| match error.code {
+            ErrorCode::Unknown => Error::internal(format!("failed to remove the bundle: {}", error.message)),
+            _ => error,
+        })?;
+        container.delete();
+        self.0.table.remove(container);
+        tracing::info!(id = container.id, "deleted container");
+        // The name is free; nobody has to wait for the disk.
+        tokio::task::spawn_blocking(move || ingest::remove(&removed));
+        Ok(())
+    }
+}
+
+/// Removes the socket of a helper that is gone.
+pub(super) fn remove_socket(endpoint: &Endpoint) {
+    let _ = std::fs::remove_file(endpoint.socket_path());
+}

@@ -1,0 +1,82 @@
+//! Containers: which there are, and what is done to them (behaviour reference, section 11).
+
+mod adopt;
+mod container;
+mod create;
+mod delete;
+mod end;
+mod filter;
+mod ingest;
+mod load;
+mod process;
+mod read;
+mod run;
+mod start;
+mod stop;
+mod table;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use container_client::bundle::CONTAINERS_DIRECTORY;
+use container_config::SystemConfiguration;
+use container_ipc::Error;
+
+use self::container::Container;
+use self::table::Table;
+use crate::image_service::ImageService;
+use crate::jobs::Jobs;
+use crate::work::Work;
+
+/// The containers of one installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Containers(Arc<Shared>);
+
+/// What the operations share.
+#[derive(Debug)]
+struct Shared {
+    app_root: PathBuf,
+    runtime_directory: PathBuf,
+    configuration: SystemConfiguration,
+    images: ImageService,
+    jobs: Jobs,
+    table: Table,
+    work: Work,
+}
+
+impl Containers {
+    /// The containers below `app_root`, none of which is known before [`load`](Self::load).
+    pub(crate) fn new(
+        app_root: PathBuf,
+        runtime_directory: PathBuf,
+        configuration: SystemConfiguration,
+        images: ImageService,
+        jobs: Jobs,
+        work: Work,
+    ) -> Self {
+        let table = Table::default();
+        Self(Arc::new(Shared {
+            app_root,
+            runtime_directory,
+            configuration,
+            images,
+            jobs,
+            table,
+            work,
+        }))
+    }
+
+    /// The directory that holds the bundles.
+    fn directory(&self) -> PathBuf {
+        self.0.app_root.join(CONTAINERS_DIRECTORY)
+    }
+
+    /// The container `id`.
+    fn find(&self, id: &str) -> Result<Arc<Container>, Error> {
+        self.0.table.find(id).ok_or_else(|| not_found(id))
+    }
+}
+
+fn not_found(id: &str) -> Error {
+    Error::not_found(format!("container with ID {id} not found"))
+}

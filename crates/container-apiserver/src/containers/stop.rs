@@ -1,0 +1,146 @@
+//! Stopping and killing (behaviour reference, 11.7 and 11.8).
+//!
+//! Both end within a bound whatever the guest and the helper do, because neither waits for the container's turn, and a
+//! helper that does not do its part in time is killed. Its virtual machine dies with it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use container_client::api::{ContainerKillRequest, ContainerStopRequest};
+use container_ipc::{Error, ErrorCode};
+use tokio::time::timeout;
+
+use super::Containers;
+use super::container::Container;
+use super::run::Run;
+
+/// How long a helper may take to pass a signal on.
+const PASS_SIGNAL: Duration = Duration::from_secs(10);
+/// How long a helper may take from SIGKILL to the end of everything.
+const DIE: Duration = Duration::from_millis(2500);
+/// How long a helper may take to stop beyond the grace period.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
+/// How long cleaning up after a killed helper may take.
+const BURY: Duration = Duration::from_secs(10);
+
+impl Containers {
+    /// Stops a container and waits for its end. A stopped one is fine.
+    ///
+    /// # Errors
+    /// The container or the signal is not known.
+    pub(crate) async fn stop(&self, request: ContainerStopRequest) -> Result<(), Error> {
+        let container = self.find(&request.id)?;
+        let this = self.clone();
+        let operation = async move {
+            let Some(run) = container.run().await else {
+                return Ok(());
+            };
+            let options = request.stop_options;
+            let bound = Duration::from_secs(options.timeout_in_seconds.into()) + STOP_MARGIN;
+            this.end_within(bound, &container, &run, run.client.stop(options))
+                .await
+        };
+        self.0.work.finish(operation).await
+    }
+
+    /// Sends a signal to a process. KILL for the init process waits until the container has stopped.
+    ///
+    /// # Errors
+    /// The container is not known or stopped, or the signal or process is not known.
+    pub(crate) async fn kill(&self, request: ContainerKillRequest) -> Result<(), Error> {
+        let container = self.find(&request.id)?;
+        let this = self.clone();
+        let operation = async move {
+            let run = container.live().await?;
+            let ContainerKillRequest {
+                id,
+                process_identifier,
+                signal,
+            } = request;
+            if process_identifier == id && is_kill(&signal) {
+                return this.kill_init(&container, &run).await;
+            }
+            let passed = timeout(PASS_SIGNAL, run.client.kill(&process_identifier, &signal)).await;
+            passed.unwrap_or_else(|_| Err(Error::timeout(format!("container {id} does not answer"))))
+        };
+        self.0.work.finish(operation).await
+    }
+
+    /// Ends a container with SIGKILL.
+    pub(super) async fn kill_init(&self, container: &Container, run: &Run) -> Result<(), Error> {
+        self.end_within(DIE, container, run, run.client.kill(&container.id, "KILL"))
+            .await
+    }
+
+    /// Waits for the container's end, which `asked` asks for; when that takes longer than `bound`, kills the helper.
+    async fn end_within(
+        &self,
+        bound: Duration,
+        container: &Container,
+        run: &Run,
+        asked: impl Future<Output = Result<(), Error>>,
+    ) -> Result<(), Error> {
+        let ended = async {
+            asked.await?;
+            run.ended().await;
+            Ok(())
+        };
+        match timeout(bound, ended).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if is_callers_fault(&error) => return Err(error),
+            Ok(Err(error)) => tracing::warn!(id = container.id, %error, "killing the helper"),
+            Err(_) => tracing::warn!(
+                id = container.id,
+                ?bound,
+                "killing the helper, which does not end"
+            ),
+        }
+        run.mark_killed();
+        self.0.jobs.kill(&run.label).await?;
+        let buried = timeout(BURY, run.ended()).await;
+        buried
+            .map(|_| ())
+            .map_err(|_| Error::timeout(format!("container {} does not end", container.id)))
+    }
+}
+
+/// Whether `signal` is SIGKILL.
+fn is_kill(signal: &str) -> bool {
+    ["KILL", "SIGKILL", "9"]
+        .iter()
+        .any(|kill| signal.eq_ignore_ascii_case(kill))
+}
+
+/// Whether the helper refused because of what was asked for, such as a signal that does not exist. The client wraps
+/// what it answers.
+fn is_callers_fault(error: &Error) -> bool {
+    error
+        .cause
+        .as_ref()
+        .is_some_and(|cause| cause.code == ErrorCode::InvalidArgument)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sigkill_has_three_names() {
+        assert!(
+            ["kill", "KILL", "SigKill", "9"]
+                .iter()
+                .all(|signal| is_kill(signal))
+        );
+        assert!(!["TERM", "19", "", "KILLS"].iter().any(|signal| is_kill(signal)));
+    }
+
+    #[test]
+    fn a_wrong_signal_kills_nothing() {
+        assert!(is_callers_fault(
+            &Error::invalid_argument("signal FOO").wrap("failed to stop container")
+        ));
+        assert!(!is_callers_fault(
+            &Error::interrupted("gone").wrap("failed to stop container")
+        ));
+    }
+}

@@ -1,0 +1,257 @@
+//! The processes that the server starts: where their programs are, and what they are given.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs, io};
+
+use container_client::services;
+use container_config::Roots;
+use container_ipc::{Endpoint, Error};
+use container_service_manager::{Activated, Job, ServiceManager, locate_program};
+
+/// Tells a helper that it was given a listening socket.
+const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
+
+/// What helpers get of the server's environment besides `CONTAINER_…` (behaviour reference, 24.4), in upper and in
+/// lower case: proxies, certificates, and what finding other programs and the user's own files takes.
+const INHERITED: [&str; 11] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CURL_CA_BUNDLE",
+    "REQUESTS_CA_BUNDLE",
+    "HOME",
+    "PATH",
+    "XDG_RUNTIME_DIR",
+];
+
+/// How long a process may take to end when it is asked to.
+const END: Duration = Duration::from_secs(2);
+
+/// Starts and ends helpers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Jobs {
+    manager: ServiceManager,
+    roots: Roots,
+    debug: bool,
+}
+
+impl Jobs {
+    /// The jobs of one installation; helpers log debug events when `debug` is set.
+    ///
+    /// # Errors
+    /// The runtime directory cannot be used.
+    pub(crate) fn open(runtime_directory: &Path, roots: Roots, debug: bool) -> Result<Self, Error> {
+        let manager = ServiceManager::open(runtime_directory).map_err(|error| failure(&error))?;
+        Ok(Self {
+            manager,
+            roots,
+            debug,
+        })
+    }
+
+    /// The executable of the helper `name`; `None` when there is none, or when it is not the name of a helper.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        // Handlers come from the outside and must not lead to other directories.
+        let plain = !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        plain
+            .then(|| locate_program(name, &self.roots.install).ok())
+            .flatten()
+    }
+
+    /// The log of the job `label`.
+    pub(crate) fn log_file(&self, label: &str) -> PathBuf {
+        let name = label
+            .strip_prefix(services::PREFIX)
+            .map_or(label, |rest| rest.trim_start_matches('.'));
+        let directory = self
+            .roots
+            .log
+            .clone()
+            .unwrap_or_else(|| self.roots.app.join("logs"));
+        // `container-runtime-linux.<id>` logs to `container-runtime-linux-<id>.log` (behaviour reference, 7.3).
+        directory.join(format!("{}.log", name.replacen('.', "-", 1)))
+    }
+
+    /// Starts `program` as the job `label`, which outlives this process. With an endpoint the helper is given a socket
+    /// that listens there already, so that it can be spoken to at once. An old process of that label is killed.
+    ///
+    /// # Errors
+    /// The program is missing or cannot be started, or the socket cannot be made.
+    pub(crate) async fn start(
+        &self,
+        label: &str,
+        program: &str,
+        mut arguments: Vec<String>,
+        endpoint: Option<&Endpoint>,
+    ) -> Result<(), Error> {
+        let executable = self.program(program);
+        let executable =
+            executable.ok_or_else(|| Error::not_found(format!("unable to locate program {program}")))?;
+        if self.debug {
+            arguments.push("--debug".to_owned());
+        }
+        let mut job = Job {
+            label: label.to_owned(),
+            program: executable,
+            arguments,
+            environment: environment(&self.roots, env::vars()),
+            log: self.log_file(label),
+            working_directory: "/".into(),
+        };
+        // Nobody knows this one any more, or it would not be started again.
+        self.kill(label).await?;
+        let started = match endpoint {
+            None => self.manager.start(&job).await,
+            Some(endpoint) => {
+                let socket = listen(endpoint).map_err(|error| {
+                    Error::internal(format!(
+                        "failed to listen at {}: {error}",
+                        endpoint.socket_path().display()
+                    ))
+                })?;
+                job.environment
+                    .insert(LISTENER_VARIABLE.to_owned(), "1".to_owned());
+                self.manager.start_with(&Activated::new(socket), &job).await
+            }
+        };
+        let pid = started.map_err(|error| failure(&error))?;
+        tracing::debug!(label, pid, "started");
+        Ok(())
+    }
+
+    /// Whether the job `label` runs.
+    pub(crate) fn is_running(&self, label: &str) -> bool {
+        self.manager.is_running(label).unwrap_or(false)
+    }
+
+    /// Ends the job `label`, which should do so by itself, within a few seconds.
+    pub(crate) async fn remove(&self, label: &str) {
+        if let Err(error) = self.manager.stop(label, END).await {
+            tracing::error!(label, error = failure(&error).message, "failed to end a helper");
+        }
+    }
+
+    /// Kills the job `label` and waits for its end. That it does not run is fine.
+    ///
+    /// # Errors
+    /// It cannot be killed.
+    pub(crate) async fn kill(&self, label: &str) -> Result<(), Error> {
+        self.manager.kill(label).await.map_err(|error| failure(&error))
+    }
+}
+
+/// A socket that listens at `endpoint` in place of whatever was there. Only one server of an installation runs, and it
+/// alone makes these.
+fn listen(endpoint: &Endpoint) -> io::Result<OwnedFd> {
+    let path = endpoint.socket_path();
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    Ok(UnixListener::bind(path)?.into())
+}
+
+fn environment(roots: &Roots, own: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    let passes = |name: &str| {
+        name != LISTENER_VARIABLE
+            && (name.starts_with("CONTAINER_") || INHERITED.contains(&name.to_ascii_uppercase().as_str()))
+    };
+    let mut environment: BTreeMap<String, String> = own.filter(|(name, _)| passes(name)).collect();
+    environment.extend(roots.environment());
+    environment
+}
+
+fn failure(error: &container_service_manager::Error) -> Error {
+    match error.source() {
+        Some(source) => Error::internal(format!("{error}: {source}")),
+        None => Error::internal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jobs(directory: &Path) -> Result<Jobs, Error> {
+        let roots = Roots {
+            app: directory.into(),
+            install: directory.into(),
+            log: Some(directory.join("log")),
+        };
+        Jobs::open(&directory.join("run"), roots, false)
+    }
+
+    #[test]
+    fn helpers_get_what_they_need_of_the_environment() {
+        let roots = Roots {
+            app: "/a".into(),
+            install: "/i".into(),
+            log: None,
+        };
+        let own = [
+            ("CONTAINER_DEBUG", "1"),
+            ("CONTAINER_APP_ROOT", "/elsewhere"),
+            ("CONTAINER_LISTEN_FDS", "1"),
+            ("https_proxy", "http://p"),
+            ("PATH", "/bin"),
+            ("SECRET", "s"),
+        ];
+        let given = environment(
+            &roots,
+            own.into_iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        let names: Vec<&str> = given.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "CONTAINER_APP_ROOT",
+                "CONTAINER_DEBUG",
+                "CONTAINER_INSTALL_ROOT",
+                "PATH",
+                "https_proxy"
+            ]
+        );
+        assert_eq!(given["CONTAINER_APP_ROOT"], "/a");
+    }
+
+    #[test]
+    fn handlers_are_not_paths() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let jobs = jobs(directory.path())?;
+        for name in ["", "../bin/sh", "/bin/sh", "no-such-helper", "a b"] {
+            assert_eq!(jobs.program(name), None, "{name}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn logs_are_named_as_apples() -> Result<(), Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let jobs = jobs(directory.path())?;
+        let name = |label: &str| {
+            jobs.log_file(label)
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+        };
+        let label = services::helper_label("container-runtime-linux", Some("my.web"));
+        assert_eq!(
+            name(&label).as_deref(),
+            Some("container-runtime-linux-my.web.log")
+        );
+        let label = services::helper_label(services::IMAGES_PROGRAM, None);
+        assert_eq!(name(&label).as_deref(), Some("container-core-images.log"));
+        Ok(())
+    }
+}

@@ -1,0 +1,16 @@
+//! The per-user daemon that owns containers and their helpers.
+//!
+//! It stores containers, starts one runtime helper for each that runs, and answers the command line. A helper lives as
+//! long as its container, not as long as this process: the next server takes it over. Nothing a helper or a guest does,
+//! or fails to do, keeps the server from answering about everything else.
+
+mod containers;
+mod copy;
+mod image_service;
+mod jobs;
+mod kernels;
+mod routes;
+mod server;
+mod work;
+
+pub use server::Server;

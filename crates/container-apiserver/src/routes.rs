@@ -1,0 +1,106 @@
+//! Which route is answered by what (behaviour reference, 27.3).
+
+use container_client::Stdio;
+use container_client::api::{
+    ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerKill,
+    ContainerList, ContainerLogs, ContainerResize, ContainerStartProcess, ContainerStats, ContainerStop,
+    ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
+};
+use container_ipc::{Error, Reply, Request, Route, Router};
+
+use crate::containers::Containers;
+use crate::kernels::Kernels;
+
+/// Everything that the server answers.
+pub(crate) fn router(ping: PingReply, containers: &Containers, kernels: &Kernels) -> Router {
+    Router::new()
+        .route::<Ping, _, _>(move |_| {
+            let reply = ping.clone();
+            async move { Ok(reply.into()) }
+        })
+        .merge(reading(containers))
+        .merge(changing(containers))
+        .merge(processes(containers))
+        .merge(installing(kernels))
+}
+
+fn reading(containers: &Containers) -> Router {
+    let router = Router::new();
+    let router = on::<ContainerList, _, _>(router, containers, |containers, request| async move {
+        containers.list(request.payload)
+    });
+    let router = on::<ContainerStats, _, _>(router, containers, |containers, request| async move {
+        containers.statistics(&request.payload.id).await
+    });
+    let containers = containers.clone();
+    router.route::<ContainerLogs, _, _>(move |request| {
+        let containers = containers.clone();
+        async move {
+            Ok(Reply {
+                value: (),
+                fds: containers.logs(&request.payload.id)?,
+            })
+        }
+    })
+}
+
+fn changing(containers: &Containers) -> Router {
+    let router = Router::new();
+    let router = on::<ContainerCreate, _, _>(router, containers, |containers, request| async move {
+        containers.create(request.payload, request.progress).await
+    });
+    let router = on::<ContainerBootstrap, _, _>(router, containers, |containers, request| async move {
+        let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+        containers.bootstrap(request.payload, stdio).await
+    });
+    let router = on::<ContainerStop, _, _>(router, containers, |containers, request| async move {
+        containers.stop(request.payload).await
+    });
+    let router = on::<ContainerKill, _, _>(router, containers, |containers, request| async move {
+        containers.kill(request.payload).await
+    });
+    on::<ContainerDelete, _, _>(router, containers, |containers, request| async move {
+        containers.delete(request.payload).await
+    })
+}
+
+fn processes(containers: &Containers) -> Router {
+    let router = Router::new();
+    let router = on::<ContainerCreateProcess, _, _>(router, containers, |containers, request| async move {
+        let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+        containers.create_process(request.payload, stdio).await
+    });
+    let router = on::<ContainerStartProcess, _, _>(router, containers, |containers, request| async move {
+        containers.start_process(request.payload).await
+    });
+    let router = on::<ContainerWait, _, _>(router, containers, |containers, request| async move {
+        containers.wait(request.payload).await
+    });
+    on::<ContainerResize, _, _>(router, containers, |containers, request| async move {
+        containers.resize(request.payload).await
+    })
+}
+
+fn installing(kernels: &Kernels) -> Router {
+    let router = Router::new();
+    let router = on::<InstallKernel, _, _>(router, kernels, |kernels, request| async move {
+        kernels.install(request.payload, request.progress).await
+    });
+    on::<GetDefaultKernel, _, _>(router, kernels, |kernels, request| async move {
+        kernels.default(&request.payload.system_platform)
+    })
+}
+
+/// Answers `R` with what `handler` gives, without descriptors.
+fn on<R, S, Fut>(router: Router, service: &S, handler: fn(S, Request<R::Request>) -> Fut) -> Router
+where
+    R: Route,
+    S: Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R::Response, Error>> + Send + 'static,
+{
+    let service = service.clone();
+    router.route::<R, _, _>(move |request| {
+        let answer = handler(service.clone(), request);
+        async move { answer.await.map(Reply::from) }
+    })
+}
