@@ -219,6 +219,11 @@ impl ImagesClient {
         Ok(self.client.call::<ContentGet>(request).await?.content_path)
     }
 
+    /// Resolves when the service is gone.
+    pub async fn closed(&self) {
+        self.client.closed().await;
+    }
+
     async fn call<R: container_ipc::Route>(
         &self,
         request: R::Request,
