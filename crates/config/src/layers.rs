@@ -34,13 +34,17 @@ pub enum Error {
 /// A file is unreadable or malformed, or a value has the wrong type. Missing files are fine.
 pub fn load(roots: &Roots) -> Result<SystemConfiguration, Error> {
     let mut merged = Table::new();
-    for path in [snapshot::path(&roots.app), roots.install.join("etc/container/config.toml")] {
+    for path in [
+        snapshot::path(&roots.app),
+        roots.install.join("etc/container/config.toml"),
+    ] {
         if let Some(layer) = read(&path)? {
             fill(&mut merged, layer);
         }
     }
-    let mut config: SystemConfiguration =
-        Value::Table(merged).try_into().map_err(|error: toml::de::Error| Error::Decode(one_line(&error)))?;
+    let mut config: SystemConfiguration = Value::Table(merged)
+        .try_into()
+        .map_err(|error: toml::de::Error| Error::Decode(one_line(&error)))?;
     if config.kernel.digest.is_none() {
         if config.kernel.url != DEFAULT_KERNEL_URL {
             return Err(Error::MissingKernelDigest);
@@ -52,7 +56,10 @@ pub fn load(roots: &Roots) -> Result<SystemConfiguration, Error> {
 
 /// Reads one layer; `None` when the file does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<Table>, Error> {
-    let failed = |reason: String| Error::Load { path: path.to_owned(), reason };
+    let failed = |reason: String| Error::Load {
+        path: path.to_owned(),
+        reason,
+    };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -86,7 +93,11 @@ mod tests {
 
     fn roots(user: &str, site: &str) -> io::Result<(tempfile::TempDir, Roots)> {
         let directory = tempfile::tempdir()?;
-        let roots = Roots { app: directory.path().join("app"), install: directory.path().into(), log: None };
+        let roots = Roots {
+            app: directory.path().join("app"),
+            install: directory.path().into(),
+            log: None,
+        };
         fs::create_dir_all(roots.app.join("config"))?;
         fs::create_dir_all(roots.install.join("etc/container"))?;
         fs::write(roots.app.join("config/config.toml"), user)?;
@@ -112,16 +123,23 @@ mod tests {
     #[test]
     fn errors_name_the_file_or_the_key() {
         let error = loaded("[container", "").err().unwrap_or_default();
-        assert!(error.starts_with("failed to load configuration from '"), "{error}");
+        assert!(
+            error.starts_with("failed to load configuration from '"),
+            "{error}"
+        );
         assert!(!error.contains('\n'));
-        let error = loaded("[container]\ncpus = \"many\"", "").err().unwrap_or_default();
+        let error = loaded("[container]\ncpus = \"many\"", "")
+            .err()
+            .unwrap_or_default();
         assert!(error.starts_with("failed to decode configuration: "), "{error}");
     }
 
     #[test]
     fn another_kernel_needs_a_digest() {
         assert_eq!(
-            loaded("[kernel]\nurl = \"https://example.com/k.tar\"", "").err().as_deref(),
+            loaded("[kernel]\nurl = \"https://example.com/k.tar\"", "")
+                .err()
+                .as_deref(),
             Some("kernel.digest is required when kernel.url is not the default URL")
         );
         let config = loaded("", "").map(|config| config.kernel.digest);

@@ -7,9 +7,15 @@ use crate::DEBUG_VARIABLE;
 
 /// Sets up logging for a service. `debug` (or the presence of `CONTAINER_DEBUG`) shows debug events too.
 pub fn init(debug: bool) {
-    let level = if debug || std::env::var_os(DEBUG_VARIABLE).is_some() { "debug" } else { "info" };
+    let level = if debug || std::env::var_os(DEBUG_VARIABLE).is_some() {
+        "debug"
+    } else {
+        "info"
+    };
     // The libraries below are chatty and never what a user looks for.
-    let filter = EnvFilter::new(format!("{level},hyper=warn,h2=warn,tower=warn,reqwest=warn,rustls=warn"));
+    let filter = EnvFilter::new(format!(
+        "{level},hyper=warn,h2=warn,tower=warn,reqwest=warn,rustls=warn"
+    ));
     // An error means that a subscriber is set already, as in tests: that one is then used.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -22,7 +22,11 @@ impl Roots {
     /// # Errors
     /// The home directory or the running program's own path cannot be found out.
     pub fn from_environment() -> io::Result<Self> {
-        let path = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         Ok(Self {
             app: path(APP_ROOT_VARIABLE).map_or_else(default_app_root, Ok)?,
             install: path(INSTALL_ROOT_VARIABLE).map_or_else(default_install_root, Ok)?,
@@ -34,7 +38,10 @@ impl Roots {
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut variables = vec![
             (APP_ROOT_VARIABLE.to_owned(), self.app.display().to_string()),
-            (INSTALL_ROOT_VARIABLE.to_owned(), self.install.display().to_string()),
+            (
+                INSTALL_ROOT_VARIABLE.to_owned(),
+                self.install.display().to_string(),
+            ),
         ];
         if let Some(log) = &self.log {
             variables.push((LOG_ROOT_VARIABLE.to_owned(), log.display().to_string()));
@@ -73,7 +80,10 @@ fn default_install_root() -> io::Result<PathBuf> {
 
 fn xdg(variable: &str, below_home: &str) -> io::Result<PathBuf> {
     // The specification has relative values ignored.
-    match env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute()) {
+    match env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+    {
         Some(path) => Ok(path),
         None => Ok(home()?.join(below_home)),
     }
@@ -91,9 +101,16 @@ mod tests {
 
     #[test]
     fn roots_travel_by_environment() {
-        let roots = Roots { app: "/a".into(), install: "/i".into(), log: Some("/l".into()) };
+        let roots = Roots {
+            app: "/a".into(),
+            install: "/i".into(),
+            log: Some("/l".into()),
+        };
         let names: Vec<String> = roots.environment().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, [APP_ROOT_VARIABLE, INSTALL_ROOT_VARIABLE, LOG_ROOT_VARIABLE]);
+        assert_eq!(
+            names,
+            [APP_ROOT_VARIABLE, INSTALL_ROOT_VARIABLE, LOG_ROOT_VARIABLE]
+        );
         assert_eq!(Roots { log: None, ..roots }.environment().len(), 2);
     }
 
@@ -101,6 +118,9 @@ mod tests {
     fn install_root_is_above_the_programs_directory() {
         let root = default_install_root().ok();
         let program = env::current_exe().and_then(|path| path.canonicalize()).ok();
-        assert!(root.zip(program).is_some_and(|(root, program)| program.starts_with(root)));
+        assert!(
+            root.zip(program)
+                .is_some_and(|(root, program)| program.starts_with(root))
+        );
     }
 }

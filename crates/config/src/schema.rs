@@ -64,7 +64,10 @@ pub struct Container {
 
 impl Default for Container {
     fn default() -> Self {
-        Self { cpus: 4, memory: MemorySize::gib(1) }
+        Self {
+            cpus: 4,
+            memory: MemorySize::gib(1),
+        }
     }
 }
 
@@ -91,8 +94,7 @@ pub struct Kernel {
 }
 
 /// The archive that `system kernel set --recommended` downloads unless configured otherwise.
-pub const DEFAULT_KERNEL_URL: &str =
-    "https://github.com/kata-containers/kata-containers/releases/download/3.28.0/kata-static-3.28.0-arm64.tar.zst";
+pub const DEFAULT_KERNEL_URL: &str = "https://github.com/kata-containers/kata-containers/releases/download/3.28.0/kata-static-3.28.0-arm64.tar.zst";
 /// The digest of [`DEFAULT_KERNEL_URL`].
 pub const DEFAULT_KERNEL_DIGEST: &str =
     "sha256:f63d54507d1f18635d94475077e4c2330de4d8e05cedf25f7c38f063b0e66a91";
@@ -140,7 +142,9 @@ impl Default for Machine {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let cpus = u32::try_from(processors / 2).unwrap_or(u32::MAX).max(4);
-        let gib = u32::try_from(physical_memory() / (2 << 30)).unwrap_or(u32::MAX).max(1);
+        let gib = u32::try_from(physical_memory() / (2 << 30))
+            .unwrap_or(u32::MAX)
+            .max(1);
         Self {
             cpus,
             memory: MemorySize::gib(gib),
@@ -154,8 +158,15 @@ impl Default for Machine {
 /// The host's memory in bytes; 0 when it cannot be read.
 fn physical_memory() -> u64 {
     // SAFETY: sysconf takes no pointers and has no effects.
-    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
-    u64::try_from(pages).unwrap_or(0).saturating_mul(u64::try_from(size).unwrap_or(0))
+    let (pages, size) = unsafe {
+        (
+            libc::sysconf(libc::_SC_PHYS_PAGES),
+            libc::sysconf(libc::_SC_PAGESIZE),
+        )
+    };
+    u64::try_from(pages)
+        .unwrap_or(0)
+        .saturating_mul(u64::try_from(size).unwrap_or(0))
 }
 
 /// `[network]`.
@@ -180,7 +191,9 @@ pub struct Registry {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { domain: "docker.io".to_owned() }
+        Self {
+            domain: "docker.io".to_owned(),
+        }
     }
 }
 
@@ -194,7 +207,9 @@ pub struct Vminit {
 
 impl Default for Vminit {
     fn default() -> Self {
-        Self { image: "vminit:latest".to_owned() }
+        Self {
+            image: "vminit:latest".to_owned(),
+        }
     }
 }
 

@@ -23,7 +23,10 @@ pub fn publish_user_file(source: &Path, app_root: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let target = path(app_root);
-    replace(source, &target).map_err(|error| Error::Load { path: target, reason: error.to_string() })
+    replace(source, &target).map_err(|error| Error::Load {
+        path: target,
+        reason: error.to_string(),
+    })
 }
 
 fn replace(source: &Path, target: &Path) -> io::Result<()> {

@@ -74,7 +74,8 @@ pub fn canonical(name: &str) -> Option<&'static str> {
         return Some(ALL_WORD);
     }
     let bare = name.strip_prefix("CAP_").unwrap_or(&name);
-    ALL.into_iter().find(|known| known.strip_prefix("CAP_") == Some(bare))
+    ALL.into_iter()
+        .find(|known| known.strip_prefix("CAP_") == Some(bare))
 }
 
 /// What a container has that adds and drops these canonical names: `ALL` in either list goes first, then single

@@ -109,7 +109,12 @@ impl Resources {
 
 impl Default for Resources {
     fn default() -> Self {
-        Self { cpus: 4, memory_in_bytes: bytesize::GIB, cpu_overhead: 1, storage: None }
+        Self {
+            cpus: 4,
+            memory_in_bytes: bytesize::GIB,
+            cpu_overhead: 1,
+            storage: None,
+        }
     }
 }
 

@@ -63,7 +63,11 @@ impl ImageResource {
             .unwrap_or_default();
         Self {
             id: descriptor.digest().digest().to_owned(),
-            configuration: ImageResourceConfiguration { name, creation_date, descriptor },
+            configuration: ImageResourceConfiguration {
+                name,
+                creation_date,
+                descriptor,
+            },
             variants,
         }
     }

@@ -27,12 +27,19 @@ impl Platform {
     /// A platform from its parts, normalised.
     pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
         let architecture = normal_architecture(architecture);
-        let variant = match (architecture.as_str(), variant.filter(|variant| !variant.is_empty())) {
+        let variant = match (
+            architecture.as_str(),
+            variant.filter(|variant| !variant.is_empty()),
+        ) {
             ("arm64", Some("v8" | "8")) | ("amd64", Some("v1")) => None,
             ("arm", None) => Some("v7".to_owned()),
             (_, variant) => variant.map(str::to_owned),
         };
-        Self { os: os.to_ascii_lowercase(), architecture, variant }
+        Self {
+            os: os.to_ascii_lowercase(),
+            architecture,
+            variant,
+        }
     }
 
     /// Linux on the architecture of this host.
@@ -58,7 +65,9 @@ fn normal_architecture(architecture: &str) -> String {
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+        self.variant
+            .iter()
+            .try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
 
@@ -74,7 +83,10 @@ impl FromStr for Platform {
             _ => return Err(invalid()),
         };
         let word = |word: &str| {
-            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
         };
         if !matches!(os.to_ascii_lowercase().as_str(), "linux" | "windows" | "darwin")
             || !word(architecture)
@@ -115,7 +127,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_platform() {
-        for text in ["", "linux", "linux/", "plan9/amd64", "linux/amd64/", "linux/a b", "linux/arm/v7/x"] {
+        for text in [
+            "",
+            "linux",
+            "linux/",
+            "plan9/amd64",
+            "linux/amd64/",
+            "linux/a b",
+            "linux/arm/v7/x",
+        ] {
             assert_eq!(parsed(text), None, "{text}");
         }
     }

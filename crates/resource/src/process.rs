@@ -82,7 +82,12 @@ mod tests {
     fn users_have_foundations_shape() {
         let id = serde_json::to_string(&User::default()).unwrap_or_default();
         assert_eq!(id, r#"{"id":{"uid":0,"gid":0}}"#);
-        let raw = User::Raw { user_string: "1000:1000".to_owned() };
-        assert_eq!(serde_json::to_string(&raw).unwrap_or_default(), r#"{"raw":{"userString":"1000:1000"}}"#);
+        let raw = User::Raw {
+            user_string: "1000:1000".to_owned(),
+        };
+        assert_eq!(
+            serde_json::to_string(&raw).unwrap_or_default(),
+            r#"{"raw":{"userString":"1000:1000"}}"#
+        );
     }
 }

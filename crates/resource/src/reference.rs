@@ -116,8 +116,10 @@ impl Reference {
 
 /// `text` as users see it; a text that is not a reference, such as `untagged@sha256:…`, stays as it is.
 pub fn displayed(text: &str, default_domain: &str) -> String {
-    text.parse::<Reference>()
-        .map_or_else(|_| text.to_owned(), |reference| reference.denormalized(default_domain).to_string())
+    text.parse::<Reference>().map_or_else(
+        |_| text.to_owned(),
+        |reference| reference.denormalized(default_domain).to_string(),
+    )
 }
 
 impl fmt::Display for Reference {
@@ -196,7 +198,10 @@ fn is_tag(text: &str) -> bool {
 fn is_domain(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
-            Some((host, rest)) => (Err(host), rest.strip_prefix(':').or((!rest.is_empty()).then_some(""))),
+            Some((host, rest)) => (
+                Err(host),
+                rest.strip_prefix(':').or((!rest.is_empty()).then_some("")),
+            ),
             None => return false,
         },
         None => match text.split_once(':') {
@@ -220,12 +225,16 @@ fn is_domain(text: &str) -> bool {
 fn is_path_component(text: &str) -> bool {
     let separator = |b: u8| matches!(b, b'.' | b'_' | b'-');
     let bytes = text.as_bytes();
-    let at_the_edge = [bytes.first(), bytes.last()].iter().any(|edge| edge.is_none_or(|b| separator(*b)));
+    let at_the_edge = [bytes.first(), bytes.last()]
+        .iter()
+        .any(|edge| edge.is_none_or(|b| separator(*b)));
     !at_the_edge
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || separator(*b))
-        && bytes.split(|b| !separator(*b)).all(|run| {
-            matches!(run, [] | b"." | b"_" | b"__") || run.iter().all(|b| *b == b'-')
-        })
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || separator(*b))
+        && bytes
+            .split(|b| !separator(*b))
+            .all(|run| matches!(run, [] | b"." | b"_" | b"__") || run.iter().all(|b| *b == b'-'))
 }
 
 #[cfg(test)]
@@ -245,12 +254,18 @@ mod tests {
         assert_eq!(normal("alpine:3.22"), "docker.io/library/alpine:3.22");
         assert_eq!(normal("me/app"), "docker.io/me/app:latest");
         assert_eq!(normal("docker.io/alpine"), "docker.io/library/alpine:latest");
-        assert_eq!(normal("registry-1.docker.io/alpine"), "registry-1.docker.io/library/alpine:latest");
+        assert_eq!(
+            normal("registry-1.docker.io/alpine"),
+            "registry-1.docker.io/library/alpine:latest"
+        );
         assert_eq!(normal("ghcr.io/alpine"), "ghcr.io/alpine:latest");
         assert_eq!(normal("localhost/x"), "localhost/x:latest");
         assert_eq!(normal("localhost:5000/a/b:c"), "localhost:5000/a/b:c");
         assert_eq!(normal("[::1]:5000/a"), "[::1]:5000/a:latest");
-        assert_eq!(normal(&format!("alpine:3@sha256:{HEX}")), format!("docker.io/library/alpine@sha256:{HEX}"));
+        assert_eq!(
+            normal(&format!("alpine:3@sha256:{HEX}")),
+            format!("docker.io/library/alpine@sha256:{HEX}")
+        );
         let other = Reference::parse_normalized("a", "ghcr.io").map(|reference| reference.to_string());
         assert_eq!(other.as_deref(), Ok("ghcr.io/a:latest"));
     }
@@ -263,7 +278,10 @@ mod tests {
         assert_eq!(shown("docker.io/library/a/b:1"), "library/a/b:1");
         assert_eq!(shown("ghcr.io/a/b:1"), "ghcr.io/a/b:1");
         assert_eq!(shown("foo:latest"), "foo:latest");
-        assert_eq!(shown(&format!("untagged@sha256:{HEX}")), format!("untagged@sha256:{HEX}"));
+        assert_eq!(
+            shown(&format!("untagged@sha256:{HEX}")),
+            format!("untagged@sha256:{HEX}")
+        );
         assert_eq!(displayed("ghcr.io/library/a:1", "ghcr.io"), "library/a:1");
     }
 
@@ -271,9 +289,32 @@ mod tests {
     fn refuses_what_is_not_a_reference() {
         let format = "invalid format for image reference";
         for text in [
-            "", ":latest", "@", "Alpine", "a:", "a:-x", "a//b", "/a", "a/", "a b", "a..b", "a___b", "-a", "a-", "a.",
-            "a@sha256:abc", "ghcr.io/", "ghcr.io:port/a", "ghcr.io:99999/a", "-x.y/a", "[::1/a", "[zz]:1/a", "a/ü",
-            "a:b:c", "a@b@c", "[::1]5/a",
+            "",
+            ":latest",
+            "@",
+            "Alpine",
+            "a:",
+            "a:-x",
+            "a//b",
+            "/a",
+            "a/",
+            "a b",
+            "a..b",
+            "a___b",
+            "-a",
+            "a-",
+            "a.",
+            "a@sha256:abc",
+            "ghcr.io/",
+            "ghcr.io:port/a",
+            "ghcr.io:99999/a",
+            "-x.y/a",
+            "[::1/a",
+            "[zz]:1/a",
+            "a/ü",
+            "a:b:c",
+            "a@b@c",
+            "[::1]5/a",
         ] {
             assert_eq!(normal(text), format, "{text}");
         }
@@ -286,7 +327,9 @@ mod tests {
     #[test]
     fn names_the_host_that_serves() {
         let host = |text: &str| {
-            Reference::parse_normalized(text, DOCKER_DOMAIN).ok().and_then(|r| r.host().map(str::to_owned))
+            Reference::parse_normalized(text, DOCKER_DOMAIN)
+                .ok()
+                .and_then(|r| r.host().map(str::to_owned))
         };
         assert_eq!(host("alpine").as_deref(), Some("registry-1.docker.io"));
         assert_eq!(host("localhost:5000/a").as_deref(), Some("localhost:5000"));

@@ -61,12 +61,18 @@ pub enum InvalidSize {
 impl MemorySize {
     /// A whole number of gibibytes.
     pub const fn gib(value: u32) -> Self {
-        Self { value: value as f64, unit: Unit::Gib }
+        Self {
+            value: value as f64,
+            unit: Unit::Gib,
+        }
     }
 
     /// A whole number of mebibytes.
     pub const fn mib(value: u32) -> Self {
-        Self { value: value as f64, unit: Unit::Mib }
+        Self {
+            value: value as f64,
+            unit: Unit::Mib,
+        }
     }
 
     /// The size in bytes, fractions cut off.
@@ -91,7 +97,9 @@ impl FromStr for MemorySize {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim().to_lowercase();
-        let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let split = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         let unit = unit.trim();
         let value: f64 = number.parse().map_err(|_| InvalidSize::Number)?;
@@ -151,11 +159,19 @@ pub fn file_size(bytes: u64) -> String {
     for (index, (name, unit, decimals)) in UNITS.into_iter().enumerate() {
         let scaled = bytes as f64 / unit as f64;
         // Three significant digits: 123 MB, not 123.4 MB.
-        let decimals = decimals.min(if scaled >= 100.0 { 0 } else { usize::from(scaled < 10.0) + 1 });
+        let decimals = decimals.min(if scaled >= 100.0 {
+            0
+        } else {
+            usize::from(scaled < 10.0) + 1
+        });
         let text = format!("{scaled:.decimals$}");
         let last = index + 1 == UNITS.len();
         if last || text.parse::<f64>().is_ok_and(|rounded| rounded < 1000.0) {
-            let text = if decimals > 0 { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+            let text = if decimals > 0 {
+                text.trim_end_matches('0').trim_end_matches('.')
+            } else {
+                &text
+            };
             return format!("{text} {name}");
         }
     }
@@ -168,13 +184,18 @@ mod tests {
 
     fn mib(text: &str) -> Result<u64, String> {
         let size: Result<MemorySize, _> = text.parse();
-        size.map(|size| size.bytes_in_whole_mib() / bytesize::MIB).map_err(|error| error.to_string())
+        size.map(|size| size.bytes_in_whole_mib() / bytesize::MIB)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn units_are_binary_and_forgiving() {
         for text in ["1k", "1kb", "1kib", "1K", "1KiB", " 1 k "] {
-            assert_eq!(text.parse::<MemorySize>().map(MemorySize::bytes), Ok(1024), "{text}");
+            assert_eq!(
+                text.parse::<MemorySize>().map(MemorySize::bytes),
+                Ok(1024),
+                "{text}"
+            );
         }
         assert_eq!("5bb".parse::<MemorySize>().map(MemorySize::bytes), Ok(5));
         assert_eq!(".5g".parse::<MemorySize>().map(MemorySize::bytes), Ok(512 << 20));
@@ -195,8 +216,14 @@ mod tests {
 
     #[test]
     fn prints_normalised() {
-        assert_eq!("2048MiB".parse::<MemorySize>().map(|size| size.to_string()), Ok("2048mb".to_owned()));
-        assert_eq!("1.5g".parse::<MemorySize>().map(|size| size.to_string()), Ok("1gb".to_owned()));
+        assert_eq!(
+            "2048MiB".parse::<MemorySize>().map(|size| size.to_string()),
+            Ok("2048mb".to_owned())
+        );
+        assert_eq!(
+            "1.5g".parse::<MemorySize>().map(|size| size.to_string()),
+            Ok("1gb".to_owned())
+        );
     }
 
     #[test]
