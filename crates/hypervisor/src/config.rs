@@ -1,0 +1,157 @@
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a virtual machine is made of.
+#[derive(Debug)]
+pub struct VmConfig {
+    /// A name for the process list and for logs.
+    pub name: String,
+    /// The guest's processor.
+    pub architecture: Architecture,
+    /// Kernel image: an uncompressed `vmlinux` with a PVH note on x86-64, an `Image` on arm64.
+    pub kernel: PathBuf,
+    /// Words added to the kernel command line (`--kernel-arg`), between the fixed ones as `behaviour.md` 28.2 says.
+    pub kernel_args: Vec<String>,
+    /// Virtual processors, at least one.
+    pub cpus: u32,
+    /// Memory in bytes, rounded up to a whole MiB. The host gives it as the guest touches it and gets it
+    /// back when the machine stops, never before.
+    pub memory: u64,
+    /// Disks: the first one is `/dev/vda` and holds the guest's root as EROFS, the next are `/dev/vdb`, `/dev/vdc`….
+    pub disks: Vec<Disk>,
+    /// Network interfaces `eth0`, `eth1`….
+    pub nics: Vec<Nic>,
+    /// File to which the guest's console (`hvc0`) is appended.
+    pub console_log: PathBuf,
+    /// The guest may run virtual machines itself.
+    pub nested_virtualization: bool,
+    /// How long the guest may take from the start of the machine until its agent answers.
+    pub boot_timeout: Duration,
+}
+
+impl VmConfig {
+    /// A machine of the host's architecture with one processor, 1 GiB of memory and no devices.
+    pub fn new(name: impl Into<String>, kernel: impl Into<PathBuf>, console_log: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            architecture: Architecture::HOST,
+            kernel: kernel.into(),
+            kernel_args: Vec::new(),
+            cpus: 1,
+            memory: 1 << 30,
+            disks: Vec::new(),
+            nics: Vec::new(),
+            console_log: console_log.into(),
+            nested_virtualization: false,
+            boot_timeout: Duration::from_secs(40),
+        }
+    }
+}
+
+/// A processor architecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Architecture {
+    /// `amd64`.
+    X86_64,
+    /// `arm64`.
+    Aarch64,
+}
+
+impl Architecture {
+    /// The architecture that this program was compiled for.
+    pub const HOST: Self = if cfg!(target_arch = "aarch64") {
+        Self::Aarch64
+    } else {
+        Self::X86_64
+    };
+}
+
+/// A disk, backed by a raw image file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// The image. Its size is the disk's.
+    pub path: PathBuf,
+    /// The guest cannot write, because the file is not even opened for it. Such files may be shared by many machines.
+    pub read_only: bool,
+    /// Serial number that the guest sees, at most 20 bytes.
+    pub serial: String,
+}
+
+impl Disk {
+    /// A disk that the guest can only read.
+    pub fn read_only(path: impl Into<PathBuf>, serial: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            read_only: true,
+            serial: serial.into(),
+        }
+    }
+
+    /// A disk that the guest can write.
+    pub fn writable(path: impl Into<PathBuf>, serial: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            read_only: false,
+            serial: serial.into(),
+        }
+    }
+}
+
+/// A hardware address of Ethernet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MacAddress(pub [u8; 6]);
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// A network interface.
+#[derive(Debug)]
+pub struct Nic {
+    /// Its hardware address.
+    pub mac: MacAddress,
+    /// What it is connected to.
+    pub kind: NicKind,
+}
+
+/// What a network interface is connected to.
+#[derive(Debug)]
+pub enum NicKind {
+    /// A network of its own, from which connections are made in the name of the host's user.
+    User(UserNetwork),
+    /// A tap device of the host, by its descriptor.
+    Tap(OwnedFd),
+}
+
+/// A network that the hypervisor process itself provides, with one guest in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserNetwork {
+    /// First address of the network.
+    pub network: Ipv4Addr,
+    /// Length of its prefix.
+    pub prefix: u8,
+    /// The gateway, which is also the host as the guest sees it.
+    pub gateway: Ipv4Addr,
+    /// The name server, which asks the host's.
+    pub dns: Ipv4Addr,
+    /// No way out: the guest reaches neither the host nor other networks.
+    pub restrict: bool,
+}
+
+impl Default for UserNetwork {
+    fn default() -> Self {
+        Self {
+            network: Ipv4Addr::new(10, 0, 2, 0),
+            prefix: 24,
+            gateway: Ipv4Addr::new(10, 0, 2, 2),
+            dns: Ipv4Addr::new(10, 0, 2, 3),
+            restrict: false,
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! From a configuration to QEMU's command line.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use super::AGENT_PORT_NAME;
+use super::accelerator::Accelerator;
+use super::kernel_args::KernelArgs;
+use super::switch::CommandLine;
+use super::switch::block::{AddFd, Blockdev, VirtioBlk};
+use super::switch::boot::{Append, Kernel};
+use super::switch::control::{Mon, Sandbox};
+use super::switch::machine::{Accel, Cpu, Machine, Memory, Name, Smp};
+use super::switch::net::{Backend, Netdev, VirtioNet};
+use super::switch::rng::VirtioRng;
+use super::switch::serial::{CharBackend, Chardev, Virtconsole, VirtioSerial, Virtserialport};
+use crate::{Architecture, NicKind, VmConfig};
+
+const MIB: u64 = 1 << 20;
+
+/// The descriptor set of the console's log; the disks' follow it.
+const CONSOLE_SET: u32 = 0;
+
+/// The descriptors that a QEMU process inherits, by their numbers.
+#[derive(Debug)]
+pub(super) struct Descriptors {
+    pub(super) kernel: RawFd,
+    pub(super) disks: Vec<RawFd>,
+    pub(super) console: RawFd,
+    pub(super) qmp: RawFd,
+    pub(super) agent: RawFd,
+}
+
+/// What a command line is made of.
+#[derive(Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) config: &'a VmConfig,
+    pub(super) accelerator: Accelerator,
+    pub(super) tsc_khz: Option<u64>,
+    pub(super) descriptors: &'a Descriptors,
+}
+
+impl Plan<'_> {
+    /// The words after the program's name.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut line = CommandLine::default();
+        line.push(&Name {
+            guest: &self.config.name,
+        });
+        line.flag("-no-user-config");
+        line.flag("-nodefaults");
+        line.flag("-no-reboot");
+        line.push(&Sandbox);
+        self.board(&mut line);
+        self.boot(&mut line);
+        self.console_and_control(&mut line);
+        // Slots are handed out in this order, and the guest's kernel finds devices in the order of their slots:
+        // so the first disk is vda and the first interface eth0.
+        self.disks(&mut line);
+        self.nics(&mut line);
+        line.push(&VirtioSerial { max_ports: 2 });
+        line.push(&Virtconsole { chardev: "console" });
+        line.push(&Virtserialport {
+            chardev: "agent",
+            name: AGENT_PORT_NAME,
+        });
+        line.push(&VirtioRng);
+        line.into_words()
+    }
+
+    fn board(&self, line: &mut CommandLine) {
+        let config = self.config;
+        line.push(&match config.architecture {
+            Architecture::X86_64 => Machine::Microvm,
+            Architecture::Aarch64 => Machine::Virt,
+        });
+        line.push(&Accel(self.accelerator));
+        line.push(&self.cpu());
+        line.push(&Smp { cpus: config.cpus });
+        line.push(&Memory {
+            size: config.memory.div_ceil(MIB),
+        });
+        line.flag("-display");
+        line.flag("none");
+    }
+
+    fn cpu(&self) -> Cpu {
+        let off = match (self.config.architecture, self.accelerator) {
+            (Architecture::X86_64, Accelerator::Kvm) if !self.config.nested_virtualization => {
+                vec!["vmx", "svm"]
+            }
+            // An emulated guest gains nothing from an emulated extension, nor from five levels of page tables.
+            (Architecture::X86_64, Accelerator::Tcg) => vec!["svm", "la57"],
+            _ => Vec::new(),
+        };
+        let model = match self.accelerator {
+            Accelerator::Kvm => "host",
+            Accelerator::Tcg => "max",
+        };
+        Cpu { model, off }
+    }
+
+    fn boot(&self, line: &mut CommandLine) {
+        line.push(&Kernel {
+            fd: self.descriptors.kernel,
+        });
+        let args = KernelArgs {
+            architecture: self.config.architecture,
+            accelerator: self.accelerator,
+            tsc_khz: self.tsc_khz,
+            user: &self.config.kernel_args,
+        };
+        line.push(&Append(args.command_line()));
+    }
+
+    fn console_and_control(&self, line: &mut CommandLine) {
+        line.push(&AddFd {
+            fd: self.descriptors.console,
+            set: CONSOLE_SET,
+        });
+        line.push(&Chardev {
+            id: "console",
+            backend: CharBackend::File { set: CONSOLE_SET },
+        });
+        line.push(&Chardev {
+            id: "agent",
+            backend: CharBackend::Socket {
+                fd: self.descriptors.agent,
+            },
+        });
+        line.push(&Chardev {
+            id: "qmp",
+            backend: CharBackend::Socket {
+                fd: self.descriptors.qmp,
+            },
+        });
+        line.push(&Mon { chardev: "qmp" });
+    }
+
+    fn disks(&self, line: &mut CommandLine) {
+        let disks = self.config.disks.iter().zip(&self.descriptors.disks);
+        for (set, (disk, fd)) in (CONSOLE_SET + 1..).zip(disks) {
+            let node_name = format!("disk{}", set - 1);
+            line.push(&AddFd { fd: *fd, set });
+            line.push(&Blockdev {
+                node_name: node_name.clone(),
+                set,
+                read_only: disk.read_only,
+            });
+            line.push(&VirtioBlk {
+                drive: &node_name,
+                serial: &disk.serial,
+            });
+        }
+    }
+
+    fn nics(&self, line: &mut CommandLine) {
+        for (number, nic) in self.config.nics.iter().enumerate() {
+            let id = format!("net{number}");
+            let backend = match &nic.kind {
+                NicKind::User(network) => Backend::User(network),
+                NicKind::Tap(fd) => Backend::Tap { fd: fd.as_raw_fd() },
+            };
+            line.push(&Netdev { id: &id, backend });
+            line.push(&VirtioNet {
+                netdev: &id,
+                mac: nic.mac,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Disk, MacAddress, Nic, UserNetwork};
+
+    fn config(architecture: Architecture) -> VmConfig {
+        let mut config = VmConfig::new("web,1", "/kernel", "/log");
+        config.architecture = architecture;
+        config.cpus = 2;
+        config.memory = 512 * MIB + 1;
+        config.disks = vec![
+            Disk::read_only("/init", "init"),
+            Disk::writable("/scratch", "scratch"),
+        ];
+        config.nics = vec![Nic {
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+            kind: NicKind::User(UserNetwork::default()),
+        }];
+        config
+    }
+
+    fn words(config: &VmConfig, accelerator: Accelerator) -> Vec<String> {
+        let descriptors = Descriptors {
+            kernel: 10,
+            disks: vec![11, 12],
+            console: 13,
+            qmp: 14,
+            agent: 15,
+        };
+        Plan {
+            config,
+            accelerator,
+            tsc_khz: Some(2_600_000),
+            descriptors: &descriptors,
+        }
+        .words()
+    }
+
+    /// The command line of an emulated x86-64 machine, a switch a line.
+    const EMULATED_X86_64: &str = "\
+-name guest=web,,1
+-no-user-config
+-nodefaults
+-no-reboot
+-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+-M microvm,acpi=on,rtc=on,pit=off,pic=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=off
+-accel tcg,thread=multi
+-cpu max,svm=off,la57=off
+-smp cpus=2
+-m size=513M
+-display none
+-kernel /proc/self/fd/10
+-append console=hvc0 tsc=reliable tsc_early_khz=2600000 no_timer_check panic=-1 oops=panic \
+lsm=lockdown,capability,landlock,yama,apparmor init=/sbin/vminitd ro rootfstype=erofs root=/dev/vda
+-add-fd fd=13,set=0
+-chardev file,id=console,path=/dev/fdset/0,append=on
+-chardev socket,id=agent,fd=15
+-chardev socket,id=qmp,fd=14
+-mon chardev=qmp,mode=control
+-add-fd fd=11,set=1
+-blockdev driver=file,node-name=disk0,filename=/dev/fdset/1,aio=threads,cache.direct=off,cache.no-flush=off,\
+read-only=on,locking=off
+-device virtio-blk-device,drive=disk0,serial=init
+-add-fd fd=12,set=2
+-blockdev driver=file,node-name=disk1,filename=/dev/fdset/2,aio=threads,cache.direct=off,cache.no-flush=off,\
+read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
+-device virtio-blk-device,drive=disk1,serial=scratch
+-netdev user,id=net0,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,restrict=off
+-device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
+-device virtio-serial-device,max_ports=2
+-device virtconsole,chardev=console
+-device virtserialport,chardev=agent,name=container.agent
+-device virtio-rng-device";
+
+    fn lines(words: &[String]) -> String {
+        words.join(" ").replace(" -", "\n-")
+    }
+
+    #[test]
+    fn emulated_x86_64() {
+        assert_eq!(
+            lines(&words(&config(Architecture::X86_64), Accelerator::Tcg)),
+            EMULATED_X86_64
+        );
+    }
+
+    #[test]
+    fn x86_64_on_kvm() {
+        let mut config = config(Architecture::X86_64);
+        let line = lines(&words(&config, Accelerator::Kvm));
+        assert!(line.contains("-accel kvm\n-cpu host,vmx=off,svm=off\n"), "{line}");
+        assert!(!line.contains("tsc_early_khz"), "{line}");
+        config.nested_virtualization = true;
+        assert!(lines(&words(&config, Accelerator::Kvm)).contains("-cpu host\n"));
+    }
+
+    #[test]
+    fn aarch64() {
+        for (accelerator, cpu) in [(Accelerator::Tcg, "max"), (Accelerator::Kvm, "host")] {
+            let line = lines(&words(&config(Architecture::Aarch64), accelerator));
+            assert!(line.contains("-M virt,gic-version=max\n"), "{line}");
+            assert!(line.contains(&format!("-cpu {cpu}\n")), "{line}");
+            assert!(line.contains("-append console=hvc0 panic=-1 "), "{line}");
+            assert!(
+                line.contains("-device virtio-blk-device,drive=disk0,serial=init\n"),
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Virtual machines that really run.
+#![cfg(target_os = "linux")]
+
+mod bench;
+mod boot;
+mod faults;
