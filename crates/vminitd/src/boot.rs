@@ -1,0 +1,151 @@
+//! What the first process of a virtual machine sets up (behaviour.md 29.1).
+//!
+//! Nothing here is fatal: an agent that can still tell its host what is wrong is of more use than a kernel
+//! panic.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::cgroup::{self, Cgroup};
+use crate::launcher::mount;
+use crate::launcher::syscalls::MountCall;
+use crate::log::log;
+
+/// Memory of the agent, in bytes, from which on the kernel takes it away again.
+const MEMORY_HIGH: u64 = 80 << 20;
+
+/// Memory of the agent, in bytes, that the kernel leaves alone.
+const MEMORY_LOW: u64 = 50 << 20;
+
+const RESTRICTED: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+
+/// File systems of the virtual machine: type, place, flags, options.
+const MOUNTS: [(&str, &str, libc::c_ulong, Option<&str>); 9] = [
+    ("proc", "/proc", RESTRICTED, None),
+    ("sysfs", "/sys", RESTRICTED, None),
+    ("devtmpfs", "/dev", libc::MS_NOSUID, Some("mode=0755")),
+    (
+        "tmpfs",
+        "/run",
+        libc::MS_NOSUID | libc::MS_NODEV,
+        Some("mode=0755"),
+    ),
+    (
+        "tmpfs",
+        "/tmp",
+        libc::MS_NOSUID | libc::MS_NODEV,
+        Some("mode=1777"),
+    ),
+    (
+        "devpts",
+        "/dev/pts",
+        libc::MS_NOSUID | libc::MS_NOEXEC,
+        Some("gid=5,mode=0620,ptmxmode=0666"),
+    ),
+    ("cgroup2", cgroup::MOUNT, RESTRICTED, None),
+    ("binfmt_misc", "/proc/sys/fs/binfmt_misc", RESTRICTED, None),
+    ("securityfs", "/sys/kernel/security", RESTRICTED, None),
+];
+
+/// Mounts file systems, raises the limit of open files, and hands out the cgroup controllers.
+pub(crate) fn prepare() {
+    for (fstype, target, flags, data) in MOUNTS {
+        if let Err(error) = mount_one(fstype, Path::new(target), flags, data) {
+            log!("cannot mount {target}: {error}");
+        }
+    }
+    if let Err(error) = raise_open_files() {
+        log!("cannot raise the limit of open files: {error}");
+    }
+    if let Err(error) = cgroup::enable_controllers(Path::new(cgroup::MOUNT)) {
+        log!("cannot enable cgroup controllers: {error}");
+    }
+}
+
+fn mount_one(fstype: &str, target: &Path, flags: libc::c_ulong, data: Option<&str>) -> io::Result<()> {
+    let call = MountCall {
+        source: Some(Path::new(fstype)),
+        fstype: Some(fstype),
+        flags,
+        data,
+    };
+    match mount(target, &call) {
+        // Only /dev/pts has no place to be mounted at, in a fresh devtmpfs.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && target.starts_with("/dev") => {
+            fs::create_dir(target)?;
+            mount(target, &call)
+        }
+        // A kernel without a feature has no place for its file system, or does not know it.
+        Err(error) if matches!(fstype, "binfmt_misc" | "securityfs") && is_missing(&error) => Ok(()),
+        // The kernel has done it.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
+        result => result,
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}
+
+fn raise_open_files() -> io::Result<()> {
+    let most = fs::read_to_string("/proc/sys/fs/nr_open")?;
+    let most = most.trim().parse().map_err(io::Error::other)?;
+    let limit = rustix::process::Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    Ok(rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        limit,
+    )?)
+}
+
+/// Moves the agent to a control group of its own, and says when it uses more memory than it should. Blocks
+/// for as long as the agent lives: moving takes the kernel milliseconds that the start should not wait for.
+pub(crate) fn contain(started: Instant) {
+    match move_to_own_group() {
+        Ok(group) => {
+            log!("in its own cgroup after {} ms", started.elapsed().as_millis());
+            watch_memory(&group);
+        }
+        Err(error) => log!("cannot move to an own cgroup: {error}"),
+    }
+}
+
+fn move_to_own_group() -> crate::error::Result<Cgroup> {
+    use crate::error::Context;
+    let group = Cgroup::create(Path::new("/vminitd"))?;
+    for (file, value) in [("memory.high", MEMORY_HIGH), ("memory.low", MEMORY_LOW)] {
+        // A kernel without the controller is still one to run in.
+        if group.read(file).is_some() {
+            group
+                .write(file, &value.to_string())
+                .context(|| format!("failed to set {file}"))?;
+        }
+    }
+    group
+        .write("cgroup.procs", "0")
+        .context(|| "failed to move".into())?;
+    Ok(group)
+}
+
+/// Waits for the kernel to say that the counters of the group have changed.
+fn watch_memory(group: &Cgroup) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let Ok(events) = group.open_file("memory.events") else {
+        return;
+    };
+    let mut seen = 0;
+    loop {
+        let high = group.counter("memory.events", "high");
+        if high > seen {
+            seen = high;
+            log!("memory.high of the agent was reached {high} times");
+        }
+        if poll(&mut [PollFd::new(&events, PollFlags::PRI)], None).is_err() {
+            return;
+        }
+    }
+}
