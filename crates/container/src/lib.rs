@@ -6,10 +6,12 @@
 pub mod cli;
 pub mod commands;
 mod error;
+pub mod fetch;
 pub mod flags;
 pub mod help;
 pub mod invocation;
 pub mod log;
+pub mod logs;
 pub mod output;
 pub mod parse;
 pub mod plugins;

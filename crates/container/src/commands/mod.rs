@@ -42,7 +42,7 @@ pub async fn dispatch(command: Command, context: &Context) -> Outcome {
     match command {
         // The help is printed before a command is carried out.
         Command::Help(_) => Ok(0),
-        Command::Container(command) => command.run(context).await,
+        Command::Container(command) => command.run().await,
         Command::Build(_) => Err(Failure::absent("build")),
         Command::Image(group) => group.run(context).await,
         Command::Registry(group) => group.run(context).await,

@@ -17,8 +17,13 @@ const CLOSED_PIPE_STATUS: i32 = 141;
 
 /// Writes text to standard output as it is. When the reader has gone the process ends, as with a default SIGPIPE.
 pub fn print(text: &str) {
+    print_bytes(text.as_bytes());
+}
+
+/// The same with bytes that need not be text.
+pub fn print_bytes(bytes: &[u8]) {
     let mut stdout = io::stdout().lock();
-    check(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    check(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
 /// Writes a line to standard output.

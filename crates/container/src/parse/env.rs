@@ -63,6 +63,15 @@ impl Environment {
         Ok(())
     }
 
+    /// The `KEY=value` entries of `base`, changed and continued by these variables.
+    pub fn on_top_of(self, base: &[String]) -> Vec<String> {
+        let mut merged = Self::from_entries(base);
+        for (key, value) in &self.0 {
+            merged.set(key, value);
+        }
+        merged.into_entries()
+    }
+
     /// The `KEY=value` entries.
     pub fn into_entries(self) -> Vec<String> {
         self.0
@@ -105,6 +114,16 @@ mod tests {
             environment.into_entries(),
             ["PATH=/bin", "A=3=x", "B=2", "HOST=here", "E="]
         );
+    }
+
+    #[test]
+    fn a_base_keeps_its_order() {
+        let mut flags = Environment::default();
+        for option in ["NEW=1", "B=changed"] {
+            flags.add_option(option, lookup);
+        }
+        let base = ["A=1".to_owned(), "B=2".to_owned(), "C=3".to_owned()];
+        assert_eq!(flags.on_top_of(&base), ["A=1", "B=changed", "C=3", "NEW=1"]);
     }
 
     #[test]

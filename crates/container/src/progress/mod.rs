@@ -109,6 +109,13 @@ impl Progress {
         lock(&self.screen).state.step(description);
     }
 
+    /// The last step begins, whatever was left out before it.
+    pub fn last_step(&self, description: &str) {
+        let mut screen = lock(&self.screen);
+        screen.state.step(description);
+        screen.state.tasks = screen.state.total_tasks;
+    }
+
     /// Takes the redrawn line away, or writes the last plain one. Nothing is shown afterwards.
     pub fn finish(&mut self) {
         self.tasks.drain(..).for_each(|task| task.abort());

@@ -1,6 +1,13 @@
 //! `container inspect`: print full JSON of containers.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
+use container_client::api::ContainerFilter;
+
+use crate::error::{Failure, Outcome};
+use crate::output;
+use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -13,4 +20,29 @@ pub struct Inspect {
     /// Container ids.
     #[arg(value_name = "container-ids", required = true)]
     pub container_ids: Vec<String>,
+}
+
+impl Inspect {
+    pub(super) async fn run(self) -> Outcome {
+        let api = Services::from_environment()?.api().await?;
+        let ids: BTreeSet<String> = self.container_ids.into_iter().collect();
+        let filter = ContainerFilter {
+            ids: ids.iter().cloned().collect(),
+            ..ContainerFilter::default()
+        };
+        let containers = api.list(filter).await?;
+        let missing: Vec<&str> = ids
+            .iter()
+            .map(String::as_str)
+            .filter(|id| !containers.iter().any(|container| container.id == **id))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Failure::error(format!(
+                "container not found: {}",
+                missing.join(", ")
+            )));
+        }
+        output::print_line(&output::json::pretty(&containers));
+        Ok(0)
+    }
 }

@@ -1,6 +1,12 @@
 //! `container logs`: print container output or boot log.
 
+use std::fs::File;
+
 use clap::Args;
+
+use crate::error::{Failure, Outcome};
+use crate::logs;
+use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -22,4 +28,17 @@ pub struct Logs {
     /// Container id.
     #[arg(value_name = "container-id")]
     pub container_id: String,
+}
+
+impl Logs {
+    pub(super) async fn run(self) -> Outcome {
+        let api = Services::from_environment()?.api().await?;
+        let [stdio, boot] = api.logs(&self.container_id).await?;
+        let file = File::from(if self.boot { boot } else { stdio });
+        let lines = self.lines.map(|lines| usize::try_from(lines).unwrap_or(0));
+        logs::show(file, lines, self.follow)
+            .await
+            .map_err(|error| Failure::error(error.to_string()))?;
+        Ok(0)
+    }
 }

@@ -1,5 +1,6 @@
 //! Commands about containers.
 
+mod configuration;
 pub mod copy;
 pub mod create;
 pub mod delete;
@@ -7,17 +8,20 @@ pub mod exec;
 pub mod export;
 pub mod inspect;
 pub mod kill;
+mod launch;
 pub mod list;
 pub mod logs;
+mod not_yet;
+mod prepare;
 pub mod prune;
 pub mod run;
 pub mod start;
 pub mod stats;
 pub mod stop;
+mod targets;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 /// Commands about containers.
@@ -61,21 +65,21 @@ impl ContainerCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Copy(_) => Err(Failure::absent("copy")),
-            Self::Create(_) => Err(Failure::absent("create")),
-            Self::Delete(_) => Err(Failure::absent("delete")),
-            Self::Exec(_) => Err(Failure::absent("exec")),
+            Self::Create(command) => command.run().await,
+            Self::Delete(command) => command.run().await,
+            Self::Exec(command) => command.run().await,
             Self::Export(_) => Err(Failure::absent("export")),
-            Self::Inspect(_) => Err(Failure::absent("inspect")),
-            Self::Kill(_) => Err(Failure::absent("kill")),
-            Self::List(_) => Err(Failure::absent("list")),
-            Self::Logs(_) => Err(Failure::absent("logs")),
-            Self::Run(_) => Err(Failure::absent("run")),
-            Self::Start(_) => Err(Failure::absent("start")),
+            Self::Inspect(command) => command.run().await,
+            Self::Kill(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Logs(command) => command.run().await,
+            Self::Run(command) => command.run().await,
+            Self::Start(command) => command.run().await,
             Self::Stats(_) => Err(Failure::absent("stats")),
-            Self::Stop(_) => Err(Failure::absent("stop")),
+            Self::Stop(command) => command.run().await,
             Self::Prune(_) => Err(Failure::absent("prune")),
         }
     }

@@ -1,6 +1,11 @@
 //! `container stop`: stop running containers.
 
 use clap::Args;
+use container_client::api::StopOptions;
+
+use super::targets::{Candidates, each, resolve};
+use crate::error::{Failure, Outcome};
+use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -22,4 +27,28 @@ pub struct Stop {
     /// Container ids.
     #[arg(value_name = "container-ids")]
     pub container_ids: Vec<String>,
+}
+
+impl Stop {
+    pub(super) async fn run(self) -> Outcome {
+        let candidates = Candidates {
+            all: self.all,
+            conflict: "container IDs",
+            only_running: false,
+        };
+        candidates.check(&self.container_ids)?;
+        let timeout_in_seconds = u32::try_from(self.time)
+            .map_err(|_| Failure::error(format!("invalid grace period '{}'", self.time)))?;
+        let api = Services::from_environment()?.api().await?;
+        let ids = resolve(&api, self.container_ids, candidates).await?;
+        let options = StopOptions {
+            timeout_in_seconds,
+            signal: self.signal,
+        };
+        each(ids, |id| {
+            let (api, options) = (api.clone(), options.clone());
+            async move { api.stop(&id, options).await }
+        })
+        .await
+    }
 }

@@ -1,0 +1,440 @@
+//! From options and image to what the API server stores (behaviour.md 9, 11.2).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use container_config::SystemConfiguration;
+use container_ipc::Error;
+use container_resource::image::ImageConfiguration;
+use container_resource::network::AttachmentOptions;
+use container_resource::{
+    AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, Filesystem, ImageDescription,
+    Platform, ProcessConfiguration, Resources, Rlimit, name, paths, time,
+};
+use oci_spec::image::Config;
+
+use super::not_yet;
+use crate::error::Failure;
+use crate::flags::management::ManagementFlags;
+use crate::flags::process::ProcessFlags;
+use crate::flags::resource::ResourceFlags;
+use crate::parse::env::Environment;
+use crate::parse::mount::Mount;
+use crate::parse::{capability, dns, label, memory, mount, network, path_list, ulimit, user};
+
+/// The built-in network.
+pub(super) const DEFAULT_NETWORK: &str = "default";
+/// The MTU on it, in bytes.
+const DEFAULT_MTU: u32 = 1280;
+
+/// Everything about a new container that does not depend on its image. Parsed before anything is fetched, so that a
+/// typing error costs no download.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// The container's id.
+    pub(super) id: String,
+    runtime: String,
+    process: Process,
+    resources: Resources,
+    labels: BTreeMap<String, String>,
+    mounts: Vec<Filesystem>,
+    networks: Vec<AttachmentConfiguration>,
+    dns: Option<DnsConfiguration>,
+    cap_add: Vec<String>,
+    cap_drop: Vec<String>,
+    masked_paths: Vec<String>,
+    readonly_paths: Vec<String>,
+    shm_size: Option<u64>,
+    read_only: bool,
+    use_init: bool,
+}
+
+/// What the options say about the init process.
+#[derive(Debug)]
+struct Process {
+    entrypoint: Option<String>,
+    environment: Environment,
+    workdir: Option<String>,
+    user: Option<String>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    rlimits: Vec<Rlimit>,
+    terminal: bool,
+}
+
+impl Options {
+    /// Checks and parses the options.
+    pub(super) fn parse(
+        process: &ProcessFlags,
+        resource: &ResourceFlags,
+        management: &ManagementFlags,
+        system: &SystemConfiguration,
+    ) -> Result<Self, Failure> {
+        not_yet::check(management)?;
+        let id = management.name.clone().unwrap_or_else(name::random_id);
+        if !name::is_container_id(&id) {
+            return Err(Failure::error(format!(
+                "container ID {id} is not a valid container ID"
+            )));
+        }
+        let domain = system.dns.domain.as_deref();
+        let mut environment = Environment::default();
+        add_environment(&mut environment, process)?;
+        Ok(Self {
+            runtime: management.runtime.clone(),
+            process: Process {
+                entrypoint: management
+                    .entrypoint
+                    .clone()
+                    .filter(|entrypoint| !entrypoint.is_empty()),
+                environment,
+                workdir: process.workdir.clone(),
+                user: process.user.clone(),
+                uid: process.uid,
+                gid: process.gid,
+                rlimits: ulimit::parse_all(&process.ulimit)?,
+                terminal: process.tty,
+            },
+            resources: resources(resource, system)?,
+            labels: label::parse(&management.label)?,
+            mounts: mounts(management)?,
+            networks: networks(&management.network, &id, domain)?,
+            dns: dns::parse(&management.dns, management.no_dns, domain).map_err(Failure::Usage)?,
+            cap_add: capability::parse(&management.cap_add)?,
+            cap_drop: capability::parse(&management.cap_drop)?,
+            masked_paths: path_list::parse(&paths::MASKED, &management.masked_path, "--masked-path")?,
+            readonly_paths: path_list::parse(
+                &paths::READONLY,
+                &management.read_only_path,
+                "--read-only-path",
+            )?,
+            shm_size: management.shm_size.as_deref().map(memory::bytes).transpose()?,
+            read_only: management.read_only,
+            use_init: management.init,
+            id,
+        })
+    }
+
+    /// The configuration of a container of this image. `arguments` are the words after the image.
+    pub(super) fn configure(
+        self,
+        image: ImageDescription,
+        image_configuration: &ImageConfiguration,
+        platform: Platform,
+        arguments: Vec<String>,
+    ) -> Result<ContainerConfiguration, Failure> {
+        let config = image_configuration.config().clone().unwrap_or_default();
+        Ok(ContainerConfiguration {
+            id: self.id,
+            creation_date: time::now(),
+            runtime_handler: self.runtime,
+            image,
+            platform,
+            resources: self.resources,
+            init_process: self.process.configure(&config, arguments)?,
+            mounts: self.mounts,
+            published_ports: Vec::new(),
+            published_sockets: Vec::new(),
+            networks: self.networks,
+            dns: self.dns,
+            labels: self.labels,
+            sysctls: BTreeMap::new(),
+            cap_add: self.cap_add,
+            cap_drop: self.cap_drop,
+            rosetta: false,
+            virtualization: false,
+            ssh: false,
+            read_only: self.read_only,
+            use_init: self.use_init,
+            shm_size: self.shm_size,
+            stop_signal: config.stop_signal().clone(),
+            masked_paths: Some(self.masked_paths),
+            readonly_paths: Some(self.readonly_paths),
+        })
+    }
+}
+
+impl Process {
+    /// The options in front of what the image says (behaviour.md 9.14).
+    fn configure(self, config: &Config, arguments: Vec<String>) -> Result<ProcessConfiguration, Failure> {
+        let overridden = self.entrypoint.is_some();
+        let mut words = match self.entrypoint {
+            Some(word) => vec![word],
+            None => config.entrypoint().clone().unwrap_or_default(),
+        };
+        if !arguments.is_empty() {
+            words.extend(arguments);
+        } else if !overridden {
+            words.extend(config.cmd().clone().unwrap_or_default());
+        }
+        let mut words = words.into_iter();
+        let Some(executable) = words.next() else {
+            return Err(Failure::error(
+                "command/entrypoint not specified for container process",
+            ));
+        };
+        let default_user = user::of_image(config.user().as_deref());
+        let (user, supplemental_groups) = user::parse(self.user.as_deref(), self.uid, self.gid, default_user);
+        let directory = self
+            .workdir
+            .or_else(|| config.working_dir().clone())
+            .filter(|path| !path.is_empty());
+        Ok(ProcessConfiguration {
+            executable,
+            arguments: words.collect(),
+            environment: self
+                .environment
+                .on_top_of(config.env().as_deref().unwrap_or_default()),
+            working_directory: directory.unwrap_or_else(|| "/".to_owned()),
+            terminal: self.terminal,
+            user,
+            supplemental_groups,
+            rlimits: self.rlimits,
+        })
+    }
+}
+
+/// What `--env-file` and `--env` add to `environment`, in this order.
+pub(super) fn add_environment(environment: &mut Environment, flags: &ProcessFlags) -> Result<(), Error> {
+    let lookup = |key: &str| std::env::var(key).ok();
+    for path in &flags.env_file {
+        let bytes = std::fs::read(Path::new(path))
+            .map_err(|_| Error::invalid_argument(format!("failed to read envfile at {path}")))?;
+        environment.add_file(path, &bytes, lookup)?;
+    }
+    for option in &flags.env {
+        environment.add_option(option, lookup);
+    }
+    Ok(())
+}
+
+fn resources(flags: &ResourceFlags, system: &SystemConfiguration) -> Result<Resources, Failure> {
+    let cpus = match flags.cpus {
+        None => system.container.cpus,
+        Some(cpus) => u32::try_from(cpus).ok().filter(|cpus| *cpus > 0).ok_or_else(|| {
+            Failure::error(format!(
+                "invalid CPU count '{cpus}'. Must be a positive integer (e.g., 4)."
+            ))
+        })?,
+    };
+    let memory_in_bytes = match &flags.memory {
+        None => system.container.memory.bytes_in_whole_mib(),
+        Some(text) => memory::memory(text)?,
+    };
+    Ok(Resources {
+        cpus,
+        memory_in_bytes,
+        ..Resources::default()
+    })
+}
+
+/// tmpfs mounts, then `--mount`s. Other kinds are refused before this is asked.
+fn mounts(management: &ManagementFlags) -> Result<Vec<Filesystem>, Error> {
+    let mut mounts: Vec<Filesystem> = Vec::new();
+    for destination in &management.tmpfs {
+        if !mounts.iter().any(|mount| &mount.destination == destination) {
+            mounts.push(Filesystem::tmpfs(destination.clone(), Vec::new()));
+        }
+    }
+    for text in &management.mount {
+        if let Mount::Tmpfs(mount) = mount::parse(text)? {
+            mounts.push(mount);
+        }
+    }
+    Ok(mounts)
+}
+
+fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<AttachmentConfiguration>, Error> {
+    let default = network::NetworkRequest {
+        name: DEFAULT_NETWORK.to_owned(),
+        mac: None,
+        mtu: None,
+    };
+    let requests = network::parse_all(texts)?.unwrap_or_else(|| vec![default]);
+    let attachments = requests
+        .into_iter()
+        .enumerate()
+        .map(|(index, request)| AttachmentConfiguration {
+            network: request.name,
+            options: AttachmentOptions {
+                hostname: if index == 0 {
+                    hostname(id, domain)
+                } else {
+                    id.to_owned()
+                },
+                mac_address: request.mac,
+                mtu: Some(request.mtu.unwrap_or(DEFAULT_MTU)),
+            },
+        });
+    Ok(attachments.collect())
+}
+
+/// The name on the first network: a full name, with its dot at the end, where there is a domain (behaviour.md 15.3).
+fn hostname(id: &str, domain: Option<&str>) -> String {
+    match domain {
+        _ if id.contains('.') => format!("{id}."),
+        Some(domain) => format!("{id}.{domain}."),
+        None => id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::commands::container::ContainerCommand;
+
+    const IMAGE: &str = r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{
+        "Env":["PATH=/bin","LANG=C"],"Entrypoint":["/entry"],"Cmd":["serve"],"WorkingDir":"/srv","User":"app",
+        "StopSignal":"SIGQUIT"}}"#;
+    const EMPTY_IMAGE: &str =
+        r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
+
+    fn configured(line: &str, image: &str) -> Result<ContainerConfiguration, String> {
+        let words = ["container", "run"].into_iter().chain(line.split(' '));
+        let Some(Command::Container(ContainerCommand::Run(run))) =
+            Cli::try_parse_from(words).expect("parsed").command
+        else {
+            panic!("not run");
+        };
+        let mut system = SystemConfiguration::default();
+        system.dns.domain = Some("test".to_owned());
+        let describe = |failure| match failure {
+            Failure::Error(text) => text,
+            other => format!("{other:?}"),
+        };
+        let options =
+            Options::parse(&run.process, &run.resource, &run.management, &system).map_err(describe)?;
+        let image: ImageConfiguration = serde_json::from_str(image).expect("an image configuration");
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let description = serde_json::json!({
+            "reference": "docker.io/library/x:latest",
+            "descriptor": {"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": 1},
+        });
+        let description = serde_json::from_value(description).expect("a description");
+        let (_, arguments) = run.target.split();
+        options
+            .configure(description, &image, Platform::linux_host(), arguments)
+            .map_err(describe)
+    }
+
+    fn command(line: &str, image: &str) -> Result<String, String> {
+        let process = configured(line, image)?.init_process;
+        Ok([vec![process.executable], process.arguments].concat().join(" "))
+    }
+
+    #[test]
+    fn the_command_comes_from_entrypoint_arguments_and_image() {
+        assert_eq!(command("x", IMAGE), Ok("/entry serve".to_owned()));
+        assert_eq!(command("x a b", IMAGE), Ok("/entry a b".to_owned()));
+        assert_eq!(command("--entrypoint sh x", IMAGE), Ok("sh".to_owned()));
+        assert_eq!(command("--entrypoint sh x -c y", IMAGE), Ok("sh -c y".to_owned()));
+        assert_eq!(command("--entrypoint= x", IMAGE), Ok("/entry serve".to_owned()));
+        let nothing = "command/entrypoint not specified for container process";
+        assert_eq!(command("x", EMPTY_IMAGE), Err(nothing.to_owned()));
+    }
+
+    #[test]
+    fn the_image_gives_the_defaults() {
+        let configuration = configured("x", IMAGE).expect("configured");
+        let process = &configuration.init_process;
+        assert_eq!(process.environment, ["PATH=/bin", "LANG=C"]);
+        assert_eq!(process.working_directory, "/srv");
+        assert_eq!(
+            process.user,
+            container_resource::User::Raw {
+                user_string: "app".to_owned()
+            }
+        );
+        assert_eq!(configuration.stop_signal.as_deref(), Some("SIGQUIT"));
+        assert_eq!(
+            (
+                configuration.resources.cpus,
+                configuration.resources.memory_in_bytes
+            ),
+            (4, 1 << 30)
+        );
+        assert_eq!(configuration.masked_paths.as_ref().map(Vec::len), Some(11));
+        assert_eq!(
+            configuration.dns.and_then(|dns| dns.domain).as_deref(),
+            Some("test")
+        );
+        let bare = configured("x y", EMPTY_IMAGE).expect("configured").init_process;
+        assert_eq!(
+            (bare.working_directory.as_str(), bare.user),
+            ("/", container_resource::User::default())
+        );
+    }
+
+    #[test]
+    fn options_override_the_image() {
+        let line = "--name web -e LANG=de -e A=1 -w /tmp --uid 1 --gid 2 -c 2 -m 300m --shm-size 1m --tmpfs /run \
+                    --tmpfs /run --read-only --init --ulimit nofile=1 --cap-add net_admin --masked-path NONE -t x";
+        let configuration = configured(line, IMAGE).expect("configured");
+        let process = &configuration.init_process;
+        assert_eq!(process.environment, ["PATH=/bin", "LANG=de", "A=1"]);
+        assert_eq!(process.user, container_resource::User::Id { uid: 1, gid: 2 });
+        assert!(process.terminal && configuration.read_only && configuration.use_init);
+        assert_eq!(
+            (
+                configuration.resources.cpus,
+                configuration.resources.memory_in_bytes
+            ),
+            (2, 300 << 20)
+        );
+        assert_eq!(configuration.shm_size, Some(1 << 20));
+        assert_eq!(configuration.mounts.len(), 1);
+        assert_eq!(configuration.cap_add, ["CAP_NET_ADMIN"]);
+        assert_eq!(configuration.masked_paths, Some(vec![]));
+        assert_eq!(configuration.networks[0].options.hostname, "web.test.");
+    }
+
+    #[test]
+    fn networks_can_be_left_out() {
+        assert_eq!(
+            configured("--network none x", IMAGE).map(|c| c.networks.len()),
+            Ok(0)
+        );
+        let networks = configured("--name a.b --network default,mtu=1500 x", IMAGE)
+            .expect("configured")
+            .networks;
+        assert_eq!(
+            (networks[0].options.hostname.as_str(), networks[0].options.mtu),
+            ("a.b.", Some(1500))
+        );
+    }
+
+    #[test]
+    fn mistakes_are_found_before_anything_is_fetched() {
+        let cases = [
+            ("--name - x", "container ID - is not a valid container ID"),
+            (
+                "-c 0 x",
+                "invalid CPU count '0'. Must be a positive integer (e.g., 4).",
+            ),
+            ("-m lots x", "invalid size"),
+            ("-p 80 x", "invalid publish value: 80"),
+            ("-p 80:80 x", "--publish: this version does not have it yet"),
+            ("-v /x x", "--volume: this version does not have it yet"),
+            (
+                "--mount type=volume,dst=/x x",
+                "--mount: this version does not have it yet",
+            ),
+            (
+                "--network other x",
+                "--network: this version does not have it yet",
+            ),
+            ("--ssh x", "--ssh: this version does not have it yet"),
+        ];
+        for (line, want) in cases {
+            assert_eq!(
+                configured(line, IMAGE).map(|c| c.id),
+                Err(want.to_owned()),
+                "{line}"
+            );
+        }
+        assert!(configured("--no-dns --dns 1.1.1.1 x", IMAGE).is_err_and(|text| text.starts_with("Usage(")));
+    }
+}

@@ -1,0 +1,143 @@
+//! What `run` and `create` have in common: image, kernel and configuration of a new container (behaviour.md 11.2).
+
+use std::path::{Path, absolute};
+
+use container_client::api::{ContainerCreateRequest, ContainerFilter};
+use container_client::images::Fetch;
+use container_client::{ApiClient, ImagesClient};
+use container_config::SystemConfiguration;
+use container_ipc::Error;
+use container_resource::{ContainerOptions, Kernel, KernelCommandLine, Platform};
+
+use super::configuration::Options;
+use crate::error::Failure;
+use crate::flags::image_fetch::ImageFetchFlags;
+use crate::flags::management::ManagementFlags;
+use crate::flags::process::ProcessFlags;
+use crate::flags::registry::RegistryFlags;
+use crate::flags::resource::ResourceFlags;
+use crate::parse::platform;
+use crate::progress::Progress;
+use crate::services::Services;
+use crate::{fetch, log};
+
+/// The options that say what a new container is.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) process: &'a ProcessFlags,
+    pub(super) resource: &'a ResourceFlags,
+    pub(super) management: &'a ManagementFlags,
+    pub(super) registry: &'a RegistryFlags,
+    pub(super) image_fetch: &'a ImageFetchFlags,
+    /// The image as typed.
+    pub(super) image: &'a str,
+    /// The words after it.
+    pub(super) arguments: Vec<String>,
+}
+
+/// Gets everything that a container needs; nothing is created yet.
+pub(super) async fn prepare(
+    services: &Services,
+    api: &ApiClient,
+    asked: Asked<'_>,
+    progress: &Progress,
+) -> Result<ContainerCreateRequest, Failure> {
+    let system = services.configuration(api).await?;
+    let options = Options::parse(asked.process, asked.resource, asked.management, &system)?;
+    let platform = chosen_platform(asked.management)?;
+    let how = fetch::how(&system, asked.registry, asked.image_fetch)?;
+    refuse_taken(api, &options.id).await?;
+    let images = services.images().await?;
+    progress.step("Fetching image");
+    let (image, variant) = images
+        .fetch(asked.image, &platform, &how, progress.sender())
+        .await?;
+    progress.step("Unpacking image");
+    images.unpack(&image, Some(&platform), progress.sender()).await?;
+    progress.step("Fetching kernel");
+    let kernel = kernel(api, asked.management).await?;
+    let init_image = init_image(&images, asked.management, &system, &how, progress).await?;
+    let configuration = options.configure(image, &variant.config, platform, asked.arguments)?;
+    let options = ContainerOptions {
+        auto_remove: asked.management.rm,
+    };
+    Ok(ContainerCreateRequest {
+        configuration,
+        kernel,
+        options,
+        init_image,
+    })
+}
+
+async fn refuse_taken(api: &ApiClient, id: &str) -> Result<(), Error> {
+    let filter = ContainerFilter {
+        ids: vec![id.to_owned()],
+        ..ContainerFilter::default()
+    };
+    if api.list(filter).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::exists(format!("container with id {id} already exists")))
+}
+
+fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
+    let variable = std::env::var(platform::VARIABLE).ok();
+    let chosen = platform::for_container(
+        flags.platform.as_deref(),
+        &flags.os,
+        flags.arch.as_deref(),
+        variable.as_deref(),
+    )?;
+    if chosen.from_environment {
+        let text = chosen.platform.to_string();
+        log::info("using platform from environment variable", &[("platform", &text)]);
+    }
+    Ok(chosen.platform)
+}
+
+/// The kernel runs on this host, whatever the container is made for.
+async fn kernel(api: &ApiClient, flags: &ManagementFlags) -> Result<Kernel, Failure> {
+    let platform = Platform::linux_host();
+    let mut kernel = match &flags.kernel {
+        None => api.default_kernel(&platform).await?,
+        Some(path) => {
+            let path = absolute(Path::new(path)).map_err(Error::from)?;
+            if !path.is_file() {
+                return Err(Failure::error(format!("kernel not found at {}", path.display())));
+            }
+            Kernel {
+                path,
+                platform,
+                command_line: KernelCommandLine::default(),
+            }
+        }
+    };
+    kernel
+        .command_line
+        .kernel_args
+        .extend(flags.kernel_arg.iter().cloned());
+    Ok(kernel)
+}
+
+/// The stored reference of `--init-image`, fetched and unpacked; the configured one is the API server's business.
+async fn init_image(
+    images: &ImagesClient,
+    flags: &ManagementFlags,
+    system: &SystemConfiguration,
+    how: &Fetch<'_>,
+    progress: &Progress,
+) -> Result<Option<String>, Failure> {
+    let Some(text) = flags
+        .init_image
+        .as_deref()
+        .filter(|text| *text != system.vminit.image)
+    else {
+        return Ok(None);
+    };
+    let platform = Platform::linux_host();
+    progress.step("Fetching init image");
+    let (image, _) = images.fetch(text, &platform, how, progress.sender()).await?;
+    progress.step("Unpacking init image");
+    images.unpack(&image, Some(&platform), progress.sender()).await?;
+    Ok(Some(image.reference))
+}
