@@ -33,7 +33,7 @@ pub use lock_file::LockFile;
 pub use progress::{Progress, ProgressEvent};
 pub use route::{Reply, Request, Route, Session};
 pub use router::Router;
-pub use runtime_dir::{ensure_private_dir, file_stem, runtime_dir};
+pub use runtime_dir::{ensure_private_dir, file_stem, runtime_dir, short_hash};
 pub use server::{serve, serve_with};
 pub use transport::Peer;
 /// The transport in use on this platform.

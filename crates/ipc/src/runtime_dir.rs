@@ -40,7 +40,7 @@ fn choose(root: &Path, uid: u32) -> PathBuf {
 }
 
 /// Sixteen hexadecimal digits that stand for `bytes`.
-pub(crate) fn short_hash(bytes: &[u8]) -> String {
+pub fn short_hash(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes)
         .iter()

@@ -110,7 +110,8 @@ impl Address {
             return Ok(None);
         };
         let directory = File::open(endpoint.runtime_dir())?;
-        flock(&directory, FlockOperation::NonBlockingLockShared)?;
+        // Only a courtesy: the cleaner itself may hold the lock just now.
+        let _ = flock(&directory, FlockOperation::NonBlockingLockShared);
         Ok(Some(Self {
             socket: SocketFile(endpoint.socket_path()),
             _directory: directory,
