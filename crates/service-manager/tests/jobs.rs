@@ -39,6 +39,28 @@ fn exists(pid: i32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
+fn start_time(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(19)
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+/// A process that must not be harmed, until the test is over.
+struct Bystander(std::process::Child);
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + SOON;
     while !condition() {
@@ -196,11 +218,19 @@ async fn a_recycled_number_is_left_alone() {
     let pid = manager.start(&job).await.unwrap();
     let path = files(dir.path()).pop().unwrap();
     let record = std::fs::read_to_string(&path).unwrap();
-    let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut bystander = Bystander(
+        Command::new("sleep")
+            .arg("1000")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
 
-    // The record of a process that had the bystander's number before it.
-    let forged = record.replace(&format!("\"pid\":{pid}"), &format!("\"pid\":{}", bystander.id()));
-    assert_ne!(forged, record);
+    // The record of a process that had the bystander's number a moment before it.
+    let mut forged: serde_json::Value = serde_json::from_str(&record).unwrap();
+    forged["pid"] = bystander.0.id().into();
+    forged["startTime"] = (start_time(bystander.0.id()) - 1).into();
+    let forged = forged.to_string();
     std::fs::write(&path, &forged).unwrap();
     assert!(!manager.is_running("old").unwrap());
     manager.stop("old", Duration::ZERO).await.unwrap();
@@ -208,7 +238,7 @@ async fn a_recycled_number_is_left_alone() {
     timeout(SOON, manager.wait("old")).await.unwrap().unwrap();
     assert!(manager.list().unwrap().is_empty());
     assert!(!path.exists(), "it is forgotten");
-    assert!(bystander.try_wait().unwrap().is_none(), "the bystander lives");
+    assert!(bystander.0.try_wait().unwrap().is_none(), "the bystander lives");
 
     // The same process number and start time, but in another run of the system.
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
@@ -227,8 +257,6 @@ async fn a_recycled_number_is_left_alone() {
     std::fs::write(&path, &record).unwrap();
     assert_eq!(manager.pid("old").unwrap(), Some(pid));
     manager.kill("old").await.unwrap();
-    bystander.kill().unwrap();
-    bystander.wait().unwrap();
 }
 
 #[tokio::test]
@@ -246,19 +274,9 @@ async fn a_zombie_does_not_run() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    let started: u64 = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .nth(19)
-        .unwrap()
-        .parse()
-        .unwrap();
     let mut ghost = record;
     ghost["pid"] = child.id().into();
-    ghost["startTime"] = started.into();
+    ghost["startTime"] = start_time(child.id()).into();
     std::fs::write(&path, ghost.to_string()).unwrap();
     assert!(manager.is_running("ghost").unwrap());
 
@@ -340,7 +358,7 @@ async fn starter() {
         .await
         .unwrap();
     std::fs::write(dir.join("started"), "").unwrap();
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
