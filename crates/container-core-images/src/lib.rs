@@ -1,0 +1,8 @@
+//! The image service: content store, registry client, image disks.
+//!
+//! `container-core-images start` serves the routes of behaviour reference 27.4 for one application root. The work is
+//! done by `container-image-store`; this crate gives it a process and a socket.
+
+mod handlers;
+
+pub use handlers::router;

@@ -1,0 +1,42 @@
+//! Images on this host: content store, references, archives, registry client and disks.
+//!
+//! [`ImageStore`] is the whole of it, as the image service uses it. Below an application root it keeps
+//!
+//! ```text
+//! content/blobs/sha256/<hex>          what images are made of, named by its digest
+//! content/ingest/<session>/           blobs that are still arriving
+//! state.json                          { "<reference>": <descriptor of an image index> }
+//! snapshots/<chain id hex>/           disk.erofs and info.json: an image's file system, ready to boot
+//! ```
+//!
+//! Nothing becomes visible under its final name before it is complete, verified and on disk, so that a crash at any
+//! moment leaves nothing but files in the two `ingest` directories, which the next start removes.
+
+mod archive;
+mod blob;
+mod content;
+mod digest;
+mod durable;
+mod error;
+mod flight;
+mod gc;
+mod graph;
+mod registry;
+mod snapshot;
+mod state;
+mod store;
+mod unpack;
+
+pub use archive::Loaded;
+pub use error::Error;
+pub use gc::Collected;
+pub use registry::{Credentials, Registries, RegistryError};
+pub use snapshot::Snapshot;
+pub use store::{ImageStore, PullRequest};
+
+/// This crate's results.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -1,0 +1,181 @@
+//! Fetching one blob: streamed to disk, hashed on the way, resumed where a connection broke.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use container_ipc::{Progress, ProgressEvent};
+use oci_spec::image::Descriptor;
+use reqwest::header::CONTENT_RANGE;
+use reqwest::{Response, StatusCode};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::connection::{Ask, Connection, RETRIES};
+use super::error::{RegistryError, root_cause};
+use crate::blob::Expected;
+use crate::content::Ingest;
+use crate::error::{Error, Result};
+
+/// How many pieces may wait for the disk.
+const QUEUE: usize = 32;
+
+impl Connection {
+    /// Fetches a blob and makes it visible in the content store.
+    pub(super) async fn blob(
+        &self,
+        blob: &Descriptor,
+        ingest: &Arc<Ingest>,
+        progress: &Progress,
+    ) -> Result<()> {
+        let (mut pieces, writer) = write_pieces(blob, ingest);
+        let fetched = self.pieces(blob, &mut pieces, progress).await;
+        drop(pieces);
+        // Whatever the disk or the digest has to say comes before a connection that ended because of it.
+        let written = writer.await.map_err(|_| Error::Cancelled)?;
+        match (fetched, written) {
+            (Ok(()) | Err(Error::Cancelled), written) => written,
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Sends the blob's bytes to `pieces`, over as many connections as it takes.
+    async fn pieces(
+        &self,
+        blob: &Descriptor,
+        pieces: &mut mpsc::Sender<Bytes>,
+        progress: &Progress,
+    ) -> Result<()> {
+        let path = format!("blobs/{}", blob.digest());
+        let size = blob.size();
+        let mut received = 0;
+        let mut failures = 0;
+        while received < size {
+            let before = received;
+            let ask = Ask {
+                path: &path,
+                name: blob.digest().as_ref(),
+                accept: "application/octet-stream, */*",
+                offset: received,
+            };
+            let response = self.get(ask).await?;
+            let ended = self.stream(response, &mut received, pieces, progress).await?;
+            if received < size {
+                failures = if received > before { 0 } else { failures + 1 };
+                let reason = ended.unwrap_or_else(|| "the answer ended early".to_owned());
+                tracing::debug!(
+                    "{} broke off {} after {received} bytes: {reason}",
+                    self.host,
+                    blob.digest()
+                );
+                if failures > RETRIES {
+                    return Err(RegistryError::BrokenOff {
+                        host: self.host.clone(),
+                        digest: blob.digest().clone(),
+                        received,
+                        size,
+                        reason,
+                    }
+                    .into());
+                }
+                tokio::time::sleep(self.retry_delay()).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes one answer on. What is returned is why it ended, if it did not end by itself.
+    async fn stream(
+        &self,
+        mut response: Response,
+        received: &mut u64,
+        pieces: &mut mpsc::Sender<Bytes>,
+        progress: &Progress,
+    ) -> Result<Option<String>> {
+        let mut skip = skipped(&response, *received).ok_or_else(|| RegistryError::Malformed {
+            host: self.host.clone(),
+            reason: "another range than it was asked for".to_owned(),
+        })?;
+        loop {
+            let mut piece = match response.chunk().await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(None),
+                Err(error) => return Ok(Some(self.reason(&error))),
+            };
+            let again = skip.min(piece.len() as u64);
+            skip -= again;
+            // `again` is at most the length of the piece, so it fits.
+            let piece = piece.split_off(usize::try_from(again).unwrap_or(piece.len()));
+            if piece.is_empty() {
+                continue;
+            }
+            *received += piece.len() as u64;
+            progress.send(ProgressEvent {
+                add_size: i64::try_from(piece.len()).ok(),
+                ..ProgressEvent::default()
+            });
+            // The writer gives up when the disk is full or there is more than there should be.
+            pieces.send(piece).await.map_err(|_| Error::Cancelled)?;
+        }
+    }
+
+    fn reason(&self, error: &reqwest::Error) -> String {
+        match self.failed(error) {
+            stalled @ RegistryError::Stalled { .. } => stalled.to_string(),
+            _ => root_cause(error),
+        }
+    }
+}
+
+/// How many bytes at the beginning of the answer are known already; none when it begins behind what is known.
+fn skipped(response: &Response, received: u64) -> Option<u64> {
+    if response.status() != StatusCode::PARTIAL_CONTENT {
+        // A registry that does not know ranges starts again.
+        return Some(received);
+    }
+    let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    range_start(range).and_then(|start| received.checked_sub(start))
+}
+
+/// The first number of `bytes <first>-<last>/<size>`.
+fn range_start(range: &str) -> Option<u64> {
+    range
+        .trim()
+        .strip_prefix("bytes")?
+        .trim_start()
+        .split('-')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Writes what is sent, where it may block, and publishes the blob when the sender is dropped and all of it came.
+fn write_pieces(blob: &Descriptor, ingest: &Arc<Ingest>) -> (mpsc::Sender<Bytes>, JoinHandle<Result<()>>) {
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(QUEUE);
+    let expected = Expected {
+        digest: blob.digest().clone(),
+        size: Some(blob.size()),
+    };
+    let ingest = Arc::clone(ingest);
+    let writer = tokio::task::spawn_blocking(move || {
+        let mut writer = ingest.writer(Some(expected))?;
+        while let Some(piece) = pieces.blocking_recv() {
+            writer.write(&piece)?;
+        }
+        ingest.publish(writer.finish()?)
+    });
+    (sender, writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range_start("bytes 5-9/10"), Some(5));
+        assert_eq!(range_start("bytes 0-9/*"), Some(0));
+        for range in ["", "bytes", "bytes -5/10", "items 1-2/3", "bytes x-2/3"] {
+            assert_eq!(range_start(range), None, "{range}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The image store as a whole.
+
+use std::fs::{File, TryLockError};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use container_ipc::Progress;
+use container_resource::image::ImageVariant;
+use container_resource::{Descriptor, ImageDescription, ImageResource, Platform, Reference};
+use oci_spec::image::Digest;
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::{self, Loaded};
+use crate::content::ContentStore;
+use crate::error::{IoContext, Result};
+use crate::flight::Flights;
+use crate::gc::{self, Collected};
+use crate::registry::{self, Connection, Pull, Registries};
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::state::References;
+use crate::{Error, graph, unpack};
+
+/// What [`ImageStore::pull`] is to fetch.
+#[derive(Debug, Clone)]
+pub struct PullRequest {
+    /// The image, normalised.
+    pub reference: Reference,
+    /// Only this platform; the index is kept whole all the same.
+    pub platform: Option<Platform>,
+    /// Whether the registry is spoken to over http.
+    pub insecure: bool,
+    /// How many blobs are fetched at the same time.
+    pub concurrent_downloads: NonZeroUsize,
+}
+
+/// The images below an application root. Cheap to clone; one process at a time has it open.
+#[derive(Debug, Clone)]
+pub struct ImageStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    content: Arc<ContentStore>,
+    references: References,
+    snapshots: Snapshots,
+    registries: Registries,
+    fetching: Flights<Digest>,
+    unpacking: Flights<Digest>,
+    /// Locked as long as the store is open.
+    _lock: File,
+}
+
+impl ImageStore {
+    /// Opens the store below `app_root`, which is made if it is not there, and removes what a crash left behind.
+    /// `registries` says how registries are reached.
+    ///
+    /// # Errors
+    ///
+    /// Another process has it open, or the file system refuses.
+    pub fn open(app_root: &Path, registries: Registries) -> Result<Self> {
+        let content_root = app_root.join("content");
+        std::fs::create_dir_all(&content_root).context("failed to create", &content_root)?;
+        let lock = lock(&content_root.join("lock"), app_root)?;
+        Ok(Self(Arc::new(Inner {
+            content: ContentStore::open(&content_root)?,
+            references: References::open(app_root.join("state.json"))?,
+            snapshots: Snapshots::open(app_root.join("snapshots"))?,
+            registries,
+            fetching: Flights::default(),
+            unpacking: Flights::default(),
+            _lock: lock,
+        })))
+    }
+
+    /// Every image, ordered by reference.
+    pub fn list(&self) -> Vec<ImageDescription> {
+        self.0.references.lock().list()
+    }
+
+    /// Gives the image `reference` the additional name `new_reference`, taking it from whatever had it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such image.
+    pub async fn tag(&self, reference: String, new_reference: String) -> Result<ImageDescription> {
+        self.blocking(move |store, _| {
+            let mut references = store.references.lock();
+            let descriptor = references.get(&reference)?.clone();
+            let image = ImageDescription {
+                reference: new_reference,
+                descriptor,
+            };
+            references.set(std::slice::from_ref(&image))?;
+            Ok(image)
+        })
+        .await
+    }
+
+    /// Forgets the name `reference`. Contents stay until [`collect`](Self::collect).
+    ///
+    /// # Errors
+    ///
+    /// There is no such image.
+    pub async fn delete(&self, reference: String) -> Result<()> {
+        self.blocking(move |store, _| store.references.lock().remove(&reference))
+            .await
+    }
+
+    /// Removes blobs and disks that no image and no running operation needs.
+    ///
+    /// # Errors
+    ///
+    /// The references were unreadable, so that it is not known what is needed.
+    pub async fn collect(&self) -> Result<Collected> {
+        self.blocking(|store, _| gc::collect(&store.content, &store.snapshots, &store.references.lock()))
+            .await
+    }
+
+    /// Takes in the images of the archive or layout `path`; they replace others of the same names. With `force`,
+    /// members that could reach outside are skipped instead of failing the load.
+    ///
+    /// # Errors
+    ///
+    /// The archive is missing, damaged, incomplete or hostile; nothing is stored then.
+    pub async fn load(&self, path: PathBuf, force: bool) -> Result<Loaded> {
+        self.blocking(move |store, cancelled| {
+            let ingest = store.content.ingest()?;
+            let loaded = archive::load(&path, force, &ingest, cancelled)?;
+            store.references.lock().set(&loaded.images)?;
+            Ok(loaded)
+        })
+        .await
+    }
+
+    /// Fetches an image from its registry; it replaces another of the same name. What is stored already is not fetched
+    /// again, and what another pull is fetching is waited for.
+    ///
+    /// # Errors
+    ///
+    /// The registry cannot be reached, refuses, does not have the image, is not made for the platform, or sends something
+    /// else than it promised. Complete blobs stay for the next try, until [`collect`](Self::collect).
+    pub async fn pull(&self, request: PullRequest, progress: Progress) -> Result<ImageDescription> {
+        let connection = Connection::new(&self.0.registries, &request.reference, request.insecure)?;
+        let ingest = Arc::new(self.0.content.ingest()?);
+        let pull = Pull {
+            reference: request.reference,
+            platform: request.platform,
+            concurrent: request.concurrent_downloads.get(),
+        };
+        let descriptor = registry::pull(&connection, &pull, &ingest, &self.0.fetching, &progress).await?;
+        let image = ImageDescription {
+            reference: pull.reference.to_string(),
+            descriptor,
+        };
+        self.blocking(move |store, _| {
+            store.references.lock().set(std::slice::from_ref(&image))?;
+            // Until here the blobs were kept by the session, from here on by the reference.
+            drop(ingest);
+            Ok(image)
+        })
+        .await
+    }
+
+    /// Makes the disk of an image for `platform`, or of every Linux variant that is stored.
+    ///
+    /// # Errors
+    ///
+    /// The image is not the one that is stored under its name, has no such platform, or cannot be unpacked.
+    pub async fn unpack(
+        &self,
+        image: ImageDescription,
+        platform: Option<Platform>,
+        progress: Progress,
+    ) -> Result<Vec<Snapshot>> {
+        let variants = self
+            .blocking(move |store, _| store.variants_to_unpack(&image, platform))
+            .await?;
+        let mut snapshots = Vec::new();
+        for descriptor in variants {
+            snapshots.push(self.unpack_variant(descriptor, progress.clone()).await?);
+        }
+        Ok(snapshots)
+    }
+
+    async fn unpack_variant(&self, descriptor: Descriptor, progress: Progress) -> Result<Snapshot> {
+        let manifest = graph::manifest(&*self.0.content, descriptor.digest())?;
+        let configuration = graph::configuration(&*self.0.content, manifest.config().digest())?;
+        let chain_id = graph::chain_id(&configuration);
+        let flight = self.0.unpacking.enter(chain_id.clone()).await;
+        self.blocking(move |store, cancelled| {
+            // Kept until the work ends, even when its caller does not wait for it any more.
+            let _flight = flight;
+            match store.snapshots.get(&chain_id)? {
+                Some(snapshot) => Ok(snapshot),
+                None => unpack::unpack(
+                    &store.content,
+                    &store.snapshots,
+                    &manifest,
+                    &configuration,
+                    &progress,
+                    cancelled,
+                ),
+            }
+        })
+        .await
+    }
+
+    /// The disk of an unpacked image.
+    ///
+    /// # Errors
+    ///
+    /// The image is not the one that is stored under its name, or has not been unpacked for the platform.
+    pub fn snapshot(&self, image: &ImageDescription, platform: &Platform) -> Result<Snapshot> {
+        let variant = self.variant(image, platform)?;
+        let snapshot = self.0.snapshots.get(&graph::chain_id(&variant.config))?;
+        snapshot.ok_or_else(|| Error::SnapshotNotFound {
+            reference: image.reference.clone(),
+            platform: platform.clone(),
+        })
+    }
+
+    /// The image's variant for `platform`.
+    ///
+    /// # Errors
+    ///
+    /// The image is not the one that is stored under its name, is not made for the platform, or its content for the
+    /// platform is not stored.
+    pub fn variant(&self, image: &ImageDescription, platform: &Platform) -> Result<ImageVariant> {
+        self.0.check(image)?;
+        let descriptor = graph::select(&*self.0.content, &image.descriptor, platform)?;
+        self.0.read_variant(&descriptor, platform.clone())
+    }
+
+    /// What users see of an image: its variants whose manifest and configuration are stored.
+    ///
+    /// # Errors
+    ///
+    /// The image is not the one that is stored under its name, or its index is damaged.
+    pub fn inspect(&self, image: &ImageDescription) -> Result<ImageResource> {
+        self.0.check(image)?;
+        let mut variants = Vec::new();
+        for descriptor in graph::manifests(&*self.0.content, &image.descriptor)? {
+            let Some(platform) = graph::platform(&*self.0.content, &descriptor)? else {
+                continue;
+            };
+            match self.0.read_variant(&descriptor, platform) {
+                Ok(variant) => variants.push(variant),
+                Err(Error::BlobNotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ImageResource::new(
+            image.reference.clone(),
+            image.descriptor.clone(),
+            variants,
+        ))
+    }
+
+    /// The file of a blob.
+    ///
+    /// # Errors
+    ///
+    /// It is not stored.
+    pub fn content_path(&self, digest: &Digest) -> Result<PathBuf> {
+        match self.0.content.size(digest)? {
+            Some(_) => self.0.content.path(digest),
+            None => Err(Error::BlobNotFound(digest.clone())),
+        }
+    }
+
+    /// Runs `work` where it may block. When the caller stops waiting, `work` is told through its token.
+    async fn blocking<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Inner, &CancellationToken) -> Result<T> + Send + 'static,
+    {
+        let cancelled = CancellationToken::new();
+        let _guard = cancelled.clone().drop_guard();
+        let inner = Arc::clone(&self.0);
+        match tokio::task::spawn_blocking(move || work(&inner, &cancelled)).await {
+            Ok(result) => result,
+            Err(failure) => match failure.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down.
+                Err(_) => Err(Error::Cancelled),
+            },
+        }
+    }
+}
+
+impl Inner {
+    /// Refuses a description that is out of date.
+    fn check(&self, image: &ImageDescription) -> Result<()> {
+        let references = self.references.lock();
+        let expected = references.get(&image.reference)?.digest();
+        let actual = image.descriptor.digest();
+        if expected != actual {
+            return Err(Error::DescriptorMismatch {
+                expected: expected.clone(),
+                actual: actual.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn read_variant(&self, descriptor: &Descriptor, platform: Platform) -> Result<ImageVariant> {
+        let manifest = graph::manifest(&*self.content, descriptor.digest())?;
+        let config = graph::configuration(&*self.content, manifest.config().digest())?;
+        let parts = manifest.layers().iter().chain([descriptor, manifest.config()]);
+        Ok(ImageVariant {
+            platform,
+            digest: descriptor.digest().to_string(),
+            size: parts.map(Descriptor::size).fold(0, u64::saturating_add),
+            config,
+        })
+    }
+
+    fn variants_to_unpack(
+        &self,
+        image: &ImageDescription,
+        platform: Option<Platform>,
+    ) -> Result<Vec<Descriptor>> {
+        self.check(image)?;
+        if let Some(platform) = platform {
+            return Ok(vec![graph::select(&*self.content, &image.descriptor, &platform)?]);
+        }
+        let mut variants = Vec::new();
+        for descriptor in graph::manifests(&*self.content, &image.descriptor)? {
+            match graph::platform(&*self.content, &descriptor)? {
+                _ if self.content.size(descriptor.digest())?.is_none() => {}
+                Some(platform) if platform.os == "linux" => variants.push(descriptor),
+                Some(platform) => {
+                    tracing::warn!("not unpacking {} for {platform}", image.reference);
+                }
+                None => {}
+            }
+        }
+        Ok(variants)
+    }
+}
+
+fn lock(path: &Path, app_root: &Path) -> Result<File> {
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .context("failed to open", path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(app_root.to_owned())),
+        Err(TryLockError::Error(error)) => Err(error).context("failed to lock", path),
+    }
+}

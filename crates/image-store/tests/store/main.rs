@@ -1,0 +1,8 @@
+//! The image store with real peers: skopeo, umoci, Debian's registry, erofs-utils; and with bad ones.
+
+mod faults;
+mod load;
+mod pull;
+mod server;
+mod support;
+mod unpack;
