@@ -307,7 +307,14 @@ impl<S: Stream> Archive<S> {
         self.pass(self.content, |_| Ok(()))?;
         self.content = self.padding;
         self.padding = 0;
-        self.pass(self.content, |_| Ok(()))
+        match self.pass(self.content, |_| Ok(())) {
+            // Some tools (umoci insert) end a layer right after the last file's bytes.
+            Err(Fault::Truncated) => {
+                self.content = 0;
+                Ok(())
+            }
+            passed => passed,
+        }
     }
 
     /// Hands the next `count` bytes of the content on.
