@@ -1,0 +1,334 @@
+//! The service as a process, with images by umoci and Debian's registry filled by skopeo.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use container_client::ImagesClient;
+use container_client::images::{Fetch, Scheme};
+use container_ipc::{Error, ErrorCode, ProgressEvent};
+use container_resource::Platform;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| {
+            panic!("{program} is needed by this test: {error}");
+        });
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn start(app_root: &Path) -> Process {
+    let process = Command::new(env!("CARGO_BIN_EXE_container-core-images"))
+        .args(["start", "--debug"])
+        .env("CONTAINER_APP_ROOT", app_root)
+        .spawn();
+    Process(process.unwrap())
+}
+
+async fn connect(app_root: &Path) -> ImagesClient {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match ImagesClient::connect(&container_ipc::runtime_dir(app_root)).await {
+            Ok(client) => return client,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A layout with the image `app`, which has `files` in `/data`, each with `size` bytes that do not compress.
+fn layout(dir: &Path, files: usize, size: usize) -> PathBuf {
+    let layout = dir.join("layout");
+    let data = dir.join("data");
+    fs::create_dir(&data).unwrap();
+    let mut state = 1u32;
+    for n in 0..files {
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        fs::write(data.join(n.to_string()), noise.take(size).collect::<Vec<u8>>()).unwrap();
+    }
+    let name = layout.display().to_string();
+    let image = format!("{name}:app");
+    run("umoci", &["init", "--layout", &name]);
+    run("umoci", &["new", "--image", &image]);
+    run(
+        "umoci",
+        &[
+            "insert",
+            "--rootless",
+            "--image",
+            &image,
+            data.to_str().unwrap(),
+            "/data",
+        ],
+    );
+    run(
+        "umoci",
+        &[
+            "config",
+            "--image",
+            &image,
+            "--config.cmd",
+            "/bin/true",
+            "--architecture",
+            "amd64",
+        ],
+    );
+    layout
+}
+
+fn platform() -> Platform {
+    Platform::new("linux", "amd64", None)
+}
+
+fn registry(dir: &Path) -> (Process, String) {
+    let host = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let config = format!(
+        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
+         storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{host}\"}}\n",
+        dir.join("registry").display()
+    );
+    let path = dir.join("registry.yml");
+    fs::write(&path, config).unwrap();
+    let process = Command::new("docker-registry")
+        .arg("serve")
+        .arg(path)
+        .stderr(Stdio::null())
+        .spawn();
+    let process = Process(process.expect("docker-registry is needed by this test"));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(&host).is_err() {
+        assert!(Instant::now() < deadline, "docker-registry does not listen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (process, host)
+}
+
+fn push(layout: &Path, host: &str) {
+    let (from, to) = (
+        format!("oci:{}:app", layout.display()),
+        format!("docker://{host}/app:1"),
+    );
+    run(
+        "skopeo",
+        &[
+            "copy",
+            "--insecure-policy",
+            "-q",
+            "--dest-tls-verify=false",
+            &from,
+            &to,
+        ],
+    );
+}
+
+const HOW: Fetch<'static> = Fetch {
+    default_domain: "docker.io",
+    dns_domain: None,
+    scheme: Scheme::Auto,
+    max_concurrent_downloads: 3,
+};
+
+#[tokio::test]
+async fn load_unpack_inspect_delete() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let _service = start(&root);
+    let client = connect(&root).await;
+    assert_eq!(client.list().await.unwrap(), []);
+
+    let layout = layout(dir.path(), 3, 5000);
+    let archive = dir.path().join("app.tar");
+    run(
+        "tar",
+        &[
+            "-C",
+            layout.to_str().unwrap(),
+            "-cf",
+            archive.to_str().unwrap(),
+            ".",
+        ],
+    );
+    let loaded = client.load(&archive, false).await.unwrap();
+    let image = loaded.image_descriptions[0].clone();
+    assert_eq!(image.reference, "app");
+    assert_eq!(client.get("app", "docker.io").await.unwrap(), image);
+
+    let variant = client.variant(&image, &platform()).await.unwrap();
+    assert_eq!(
+        variant.config.config().as_ref().unwrap().cmd().as_ref().unwrap(),
+        &["/bin/true"]
+    );
+    let error = client.snapshot(&image, &platform()).await.unwrap_err();
+    assert_eq!(
+        error,
+        Error::not_found("image snapshot for app with platform linux/amd64")
+    );
+    let (sender, mut events) = mpsc::unbounded_channel();
+    client.unpack(&image, None, Some(sender)).await.unwrap();
+    let disk = client.snapshot(&image, &platform()).await.unwrap();
+    assert_eq!(
+        (disk.destination.as_str(), &disk.options[..]),
+        ("/", &["ro".to_owned()][..])
+    );
+    run("fsck.erofs", &[&disk.source]);
+    let (items, total) = sums(&mut events);
+    assert_eq!((items, total), (1, 1), "one layer");
+
+    let tagged = client.tag("app", "docker.io/library/app:2").await.unwrap();
+    assert_eq!(tagged.descriptor, image.descriptor);
+    let resources = client.inspect(client.list().await.unwrap()).await.unwrap();
+    let names: Vec<&str> = resources
+        .iter()
+        .map(|resource| resource.configuration.name.as_str())
+        .collect();
+    assert_eq!(names, ["app", "docker.io/library/app:2"]);
+    let blob = client.content(image.descriptor.digest().as_ref()).await.unwrap();
+    assert_eq!(fs::metadata(blob).unwrap().len(), image.descriptor.size());
+
+    for text in ["app", "docker.io/library/app:2"] {
+        client.delete(text, true).await.unwrap();
+    }
+    assert_eq!(
+        fs::read_dir(root.join("content/blobs/sha256")).unwrap().count(),
+        0
+    );
+    assert!(!Path::new(&disk.source).exists());
+    let error = client.delete("app", true).await.unwrap_err();
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        (ErrorCode::NotFound, "image with reference app")
+    );
+    let error = client.load(Path::new("/nonexistent"), false).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "failed to open /nonexistent: No such file or directory (os error 2)"
+    );
+}
+
+/// Items and total items that a finished call reported.
+fn sums(events: &mut mpsc::UnboundedReceiver<ProgressEvent>) -> (i64, i64) {
+    let mut sums = (0, 0);
+    while let Ok(event) = events.try_recv() {
+        sums.0 += event.add_items.unwrap_or(0);
+        sums.1 += event.add_total_items.unwrap_or(0);
+    }
+    sums
+}
+
+#[tokio::test]
+async fn fetching_pulls_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let _service = start(&root);
+    let client = connect(&root).await;
+    let (registry, host) = registry(dir.path());
+    push(&layout(dir.path(), 1, 5000), &host);
+    let name = format!("{host}/app:1");
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let (image, variant) = client
+        .fetch(&name, &platform(), &HOW, Some(sender))
+        .await
+        .unwrap();
+    assert_eq!(image.reference, name);
+    assert_eq!(sums(&mut events), (2, 2), "configuration and layer");
+    drop(registry);
+    assert_eq!(
+        client.fetch(&name, &platform(), &HOW, None).await.unwrap(),
+        (image, variant),
+        "no registry needed"
+    );
+    let arm = Platform::new("linux", "arm64", None);
+    let error = client.fetch(&name, &arm, &HOW, None).await.unwrap_err();
+    assert_eq!(error, Error::unsupported("platform linux/arm64"));
+    let error = client.pull(&name, None, &HOW, None).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        format!("cannot reach registry {host}: Connection refused (os error 111)")
+    );
+    let error = client.pull("Nonsense", None, &HOW, None).await.unwrap_err();
+    assert_eq!(
+        error,
+        Error::invalid_argument("invalid format for image reference")
+    );
+    let none = Fetch {
+        max_concurrent_downloads: 0,
+        ..HOW
+    };
+    let error = client.pull(&name, None, &none, None).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "maximum number of concurrent downloads must be greater than 0, got 0"
+    );
+}
+
+/// Kills the service at many moments of a pull; what it leaves is whole or goes away with the next start.
+#[tokio::test]
+async fn a_killed_service_leaves_a_clean_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let (_registry, host) = registry(dir.path());
+    push(&layout(dir.path(), 4, 4 << 20), &host);
+    let name = format!("{host}/app:1");
+    let mut unfinished = 0;
+    for round in 0..12u32 {
+        let service = start(&root);
+        let client = connect(&root).await;
+        if round % 4 == 3 {
+            // Otherwise everything would be there already.
+            for image in client.list().await.unwrap() {
+                client.delete(&image.reference, true).await.unwrap();
+            }
+            client.clean_up().await.unwrap();
+        }
+        let moment = Duration::from_millis(u64::from(round * round) * 2);
+        let pulled = tokio::time::timeout(moment, client.pull(&name, None, &HOW, None)).await;
+        unfinished += usize::from(pulled.is_err());
+        drop(service);
+        for entry in fs::read_dir(root.join("content/blobs/sha256")).unwrap() {
+            let entry = entry.unwrap();
+            let hex: String = Sha256::digest(fs::read(entry.path()).unwrap())
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            assert_eq!(entry.file_name().to_str().unwrap(), hex);
+        }
+    }
+    assert!(unfinished > 0, "no pull was interrupted");
+    let _service = start(&root);
+    let client = connect(&root).await;
+    assert_eq!(fs::read_dir(root.join("content/ingest")).unwrap().count(), 0);
+    let image = client.pull(&name, None, &HOW, None).await.unwrap();
+    client.unpack(&image, None, None).await.unwrap();
+    client.delete(&image.reference, true).await.unwrap();
+    assert_eq!(
+        fs::read_dir(root.join("content/blobs/sha256")).unwrap().count(),
+        0
+    );
+}
