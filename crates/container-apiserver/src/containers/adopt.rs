@@ -35,6 +35,8 @@ impl Containers {
             return;
         };
         let run = Arc::new(Run::new(client, label));
+        // Or it was booting for a server that is gone, which its answer will tell.
+        run.mark_booted();
         container.begin(Arc::clone(&run));
         container.settle();
         drop(turn);

@@ -38,7 +38,10 @@ impl Containers {
             if container.current_run().is_some() {
                 return Err(running());
             }
-            this.remove(&container).await
+            let freed = this.remove(&container).await?;
+            // The name is free already; a failure is only logged.
+            let _ = freed.await;
+            Ok(())
         };
         self.0.work.finish(operation).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use container_ipc::{Endpoint, Error, ErrorCode};
 use container_resource::ExitStatus;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Containers;
@@ -81,8 +82,9 @@ impl Containers {
         run.end(status);
     }
 
-    /// Removes a stopped container. The caller has its turn.
-    pub(super) async fn remove(&self, container: &Arc<Container>) -> Result<(), Error> {
+    /// Deletes a stopped container. The caller has its turn. What it gives ends when the disk is free again, which not
+    /// everybody has to wait for.
+    pub(super) async fn remove(&self, container: &Arc<Container>) -> Result<JoinHandle<()>, Error> {
         let bundle = container.bundle.clone();
         let removed = blocking(move || ingest::take_name(&bundle).map_err(Error::from)).await;
         let removed = removed.map_err(|error| match error.code {
@@ -92,9 +94,7 @@ impl Containers {
         container.delete();
         self.0.table.remove(container);
         tracing::info!(id = container.id, "deleted container");
-        // The name is free; nobody has to wait for the disk.
-        tokio::task::spawn_blocking(move || ingest::remove(&removed));
-        Ok(())
+        Ok(tokio::task::spawn_blocking(move || ingest::remove(&removed)))
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Run {
     pub(crate) client: RuntimeClient,
     /// The label of its job.
     pub(crate) label: String,
+    booted: AtomicBool,
     started: AtomicBool,
     killed: AtomicBool,
     ended: watch::Sender<Option<ExitStatus>>,
@@ -30,10 +31,21 @@ impl Run {
         Self {
             client,
             label,
+            booted: AtomicBool::default(),
             started: AtomicBool::default(),
             killed: AtomicBool::default(),
             ended: watch::Sender::new(None),
         }
+    }
+
+    /// Remembers that the virtual machine is up.
+    pub(crate) fn mark_booted(&self) {
+        self.booted.store(true, Ordering::Release);
+    }
+
+    /// Whether the virtual machine is up; before that the helper has nothing to end in good order.
+    pub(crate) fn is_booted(&self) -> bool {
+        self.booted.load(Ordering::Acquire)
     }
 
     /// Remembers that the init process has been started.

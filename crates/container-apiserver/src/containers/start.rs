@@ -59,7 +59,10 @@ impl Containers {
             ..BootstrapRequest::default()
         };
         match run.client.bootstrap(request, stdio).await {
-            Ok(phases) => watch.absorb(phases),
+            Ok(phases) => {
+                run.mark_booted();
+                watch.absorb(phases);
+            }
             Err(error) => {
                 tracing::error!(id = container.id, %error, "failed to boot container");
                 self.clean_up(&container, &run, None).await;

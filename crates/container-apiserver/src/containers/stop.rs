@@ -16,10 +16,12 @@ use super::run::Run;
 
 /// How long a helper may take to pass a signal on.
 const PASS_SIGNAL: Duration = Duration::from_secs(10);
-/// How long a helper may take from SIGKILL to the end of everything.
-const DIE: Duration = Duration::from_millis(2500);
-/// How long a helper may take to stop beyond the grace period.
-const STOP_MARGIN: Duration = Duration::from_secs(5);
+/// How long a helper may take to pass SIGKILL on: one that is alive, and whose guest is, does so at once.
+const PASS_KILL: Duration = Duration::from_millis(2500);
+/// How long the end may take then. The disks are flushed in it, so that a busy machine needs some time.
+const DIE: Duration = Duration::from_secs(6);
+/// How long a helper may take to stop beyond the grace period. It kills by itself in it, and flushes the disks.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
 /// How long cleaning up after a killed helper may take.
 const BURY: Duration = Duration::from_secs(10);
 
@@ -37,8 +39,11 @@ impl Containers {
             };
             let options = request.stop_options;
             let bound = Duration::from_secs(options.timeout_in_seconds.into()) + STOP_MARGIN;
-            this.end_within(bound, &container, &run, run.client.stop(options))
-                .await
+            if !run.is_booted() {
+                return this.kill_helper(&container, &run).await;
+            }
+            let asked = within(bound, &container, run.client.stop(options)).await;
+            this.see_end(&container, &run, asked).await
         };
         self.0.work.finish(operation).await
     }
@@ -60,41 +65,37 @@ impl Containers {
             if process_identifier == id && is_kill(&signal) {
                 return this.kill_init(&container, &run).await;
             }
-            let passed = timeout(PASS_SIGNAL, run.client.kill(&process_identifier, &signal)).await;
-            passed.unwrap_or_else(|_| Err(Error::timeout(format!("container {id} does not answer"))))
+            within(
+                PASS_SIGNAL,
+                &container,
+                run.client.kill(&process_identifier, &signal),
+            )
+            .await
         };
         self.0.work.finish(operation).await
     }
 
     /// Ends a container with SIGKILL.
     pub(super) async fn kill_init(&self, container: &Container, run: &Run) -> Result<(), Error> {
-        self.end_within(DIE, container, run, run.client.kill(&container.id, "KILL"))
-            .await
+        if !run.is_booted() {
+            return self.kill_helper(container, run).await;
+        }
+        let asked = within(PASS_KILL, container, run.client.kill(&container.id, "KILL")).await;
+        self.see_end(container, run, asked).await
     }
 
-    /// Waits for the container's end, which `asked` asks for; when that takes longer than `bound`, kills the helper.
-    async fn end_within(
-        &self,
-        bound: Duration,
-        container: &Container,
-        run: &Run,
-        asked: impl Future<Output = Result<(), Error>>,
-    ) -> Result<(), Error> {
-        let ended = async {
-            asked.await?;
-            run.ended().await;
-            Ok(())
-        };
-        match timeout(bound, ended).await {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) if is_callers_fault(&error) => return Err(error),
-            Ok(Err(error)) => tracing::warn!(id = container.id, %error, "killing the helper"),
-            Err(_) => tracing::warn!(
-                id = container.id,
-                ?bound,
-                "killing the helper, which does not end"
-            ),
+    /// Waits for the end that the helper was `asked` for. If it did not listen, or takes too long, kills the helper.
+    async fn see_end(&self, container: &Container, run: &Run, asked: Result<(), Error>) -> Result<(), Error> {
+        match asked {
+            Err(error) if is_callers_fault(&error) => return Err(error),
+            Err(error) => tracing::warn!(id = container.id, %error, "killing the helper"),
+            Ok(()) if timeout(DIE, run.ended()).await.is_ok() => return Ok(()),
+            Ok(()) => tracing::warn!(id = container.id, "killing the helper, which does not end"),
         }
+        self.kill_helper(container, run).await
+    }
+
+    async fn kill_helper(&self, container: &Container, run: &Run) -> Result<(), Error> {
         run.mark_killed();
         self.0.jobs.kill(&run.label).await?;
         let buried = timeout(BURY, run.ended()).await;
@@ -102,6 +103,21 @@ impl Containers {
             .map(|_| ())
             .map_err(|_| Error::timeout(format!("container {} does not end", container.id)))
     }
+}
+
+/// What a helper answers, or that it does not.
+async fn within(
+    bound: Duration,
+    container: &Container,
+    asked: impl Future<Output = Result<(), Error>>,
+) -> Result<(), Error> {
+    let silent = |_| {
+        Err(Error::timeout(format!(
+            "container {} does not answer",
+            container.id
+        )))
+    };
+    timeout(bound, asked).await.unwrap_or_else(silent)
 }
 
 /// Whether `signal` is SIGKILL.
