@@ -17,6 +17,7 @@ pub mod parse;
 pub mod plugins;
 pub mod process;
 pub mod progress;
+pub mod service_logs;
 pub mod services;
 pub mod terminal;
 pub mod version;

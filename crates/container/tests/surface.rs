@@ -41,7 +41,7 @@ const COMPUTED_DEFAULTS: &[&str] = &[
 ];
 
 /// Options whose words are checked when the command runs (exit 1), not by the parser (exit 64).
-const CHECKED_LATER: &[&str] = &["--scheme", "--ulimit", "--ssh"];
+const CHECKED_LATER: &[&str] = &["--scheme", "--ulimit", "--ssh", "--arch"];
 
 #[derive(Deserialize)]
 struct Surface {

@@ -76,15 +76,6 @@ pub enum HomeMount {
     None,
 }
 
-/// Architecture of a guest kernel.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KernelArch {
-    /// x86-64.
-    Amd64,
-    /// AArch64.
-    Arm64,
-}
-
 /// Shells with completion scripts.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompletionShell {

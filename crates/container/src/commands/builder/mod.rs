@@ -7,7 +7,6 @@ pub mod stop;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 use crate::flags::logging::LoggingFlags;
@@ -47,9 +46,9 @@ impl Builder {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -60,7 +59,7 @@ impl BuilderCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Start(_) => Err(Failure::absent("builder start")),
             Self::Status(_) => Err(Failure::absent("builder status")),

@@ -8,11 +8,11 @@ pub mod prune;
 pub mod pull;
 pub mod push;
 pub mod save;
+mod stored;
 pub mod tag;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 use crate::flags::logging::LoggingFlags;
@@ -63,9 +63,9 @@ impl Image {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -76,17 +76,17 @@ impl ImageCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
-            Self::Delete(_) => Err(Failure::absent("image delete")),
-            Self::Inspect(_) => Err(Failure::absent("image inspect")),
-            Self::List(_) => Err(Failure::absent("image list")),
-            Self::Load(_) => Err(Failure::absent("image load")),
+            Self::Delete(command) => command.run().await,
+            Self::Inspect(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Load(command) => command.run().await,
             Self::Prune(_) => Err(Failure::absent("image prune")),
-            Self::Pull(_) => Err(Failure::absent("image pull")),
+            Self::Pull(command) => command.run().await,
             Self::Push(_) => Err(Failure::absent("image push")),
             Self::Save(_) => Err(Failure::absent("image save")),
-            Self::Tag(_) => Err(Failure::absent("image tag")),
+            Self::Tag(command) => command.run().await,
         }
     }
 }

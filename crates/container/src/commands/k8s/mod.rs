@@ -9,7 +9,6 @@ pub mod write_config;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 /// `container k8s`: local single-node Kubernetes clusters (experimental CLI plugin).
@@ -52,9 +51,9 @@ impl K8s {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -65,7 +64,7 @@ impl K8sCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Create(_) => Err(Failure::absent("k8s create")),
             Self::Delete(_) => Err(Failure::absent("k8s delete")),

@@ -6,7 +6,6 @@ pub mod logout;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 use crate::flags::logging::LoggingFlags;
@@ -44,9 +43,9 @@ impl Registry {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -57,7 +56,7 @@ impl RegistryCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Login(_) => Err(Failure::absent("registry login")),
             Self::Logout(_) => Err(Failure::absent("registry logout")),

@@ -2,6 +2,11 @@
 
 use clap::Args;
 
+use crate::error::Outcome;
+use crate::parse::last;
+use crate::service_logs;
+use crate::services::Services;
+
 use crate::flags::logging::LoggingFlags;
 
 /// Arguments of `container system logs`.
@@ -21,4 +26,16 @@ pub struct Logs {
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
+}
+
+impl Logs {
+    pub(super) async fn run(self) -> Outcome {
+        let roots = Services::from_environment()?.roots;
+        if self.follow {
+            return service_logs::follow(&roots).await;
+        }
+        // Only here: what a stream looks back to is not asked for.
+        let window = last::parse(&self.last)?;
+        service_logs::show(&roots, window)
+    }
 }

@@ -1,9 +1,14 @@
 //! `container system …`.
 
+mod apiserver;
 pub mod df;
 pub mod dns;
 pub mod kernel;
+#[cfg(target_os = "linux")]
+mod linux;
 pub mod logs;
+#[cfg(target_os = "macos")]
+mod macos;
 pub mod property;
 pub mod start;
 pub mod status;
@@ -11,6 +16,10 @@ pub mod stop;
 pub mod version;
 
 use clap::Subcommand;
+#[cfg(target_os = "linux")]
+use linux as platform;
+#[cfg(target_os = "macos")]
+use macos as platform;
 
 use crate::Context;
 use crate::error::{Failure, Outcome};
@@ -83,14 +92,14 @@ impl SystemCommand {
     pub async fn run(self, context: &Context) -> Outcome {
         match self {
             Self::Df(_) => Err(Failure::absent("system df")),
-            Self::Dns(group) => group.run(context).await,
-            Self::Kernel(group) => group.run(context).await,
-            Self::Logs(_) => Err(Failure::absent("system logs")),
-            Self::Property(group) => group.run(context).await,
-            Self::Start(_) => Err(Failure::absent("system start")),
-            Self::Status(_) => Err(Failure::absent("system status")),
-            Self::Stop(_) => Err(Failure::absent("system stop")),
-            Self::Version(_) => Err(Failure::absent("system version")),
+            Self::Dns(group) => group.run().await,
+            Self::Kernel(group) => group.run().await,
+            Self::Logs(command) => command.run().await,
+            Self::Property(group) => group.run().await,
+            Self::Start(command) => command.run(context).await,
+            Self::Status(command) => command.run().await,
+            Self::Stop(command) => command.run().await,
+            Self::Version(command) => command.run().await,
         }
     }
 }

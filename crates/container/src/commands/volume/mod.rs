@@ -8,7 +8,6 @@ pub mod prune;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 use crate::flags::logging::LoggingFlags;
@@ -51,9 +50,9 @@ impl Volume {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -64,7 +63,7 @@ impl VolumeCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Create(_) => Err(Failure::absent("volume create")),
             Self::Delete(_) => Err(Failure::absent("volume delete")),

@@ -6,7 +6,6 @@ pub mod list;
 
 use clap::Subcommand;
 
-use crate::Context;
 use crate::error::{Failure, Outcome};
 
 use crate::flags::logging::LoggingFlags;
@@ -45,9 +44,9 @@ impl SystemDns {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -58,7 +57,7 @@ impl SystemDnsCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
             Self::Create(_) => Err(Failure::absent("system dns create")),
             Self::Delete(_) => Err(Failure::absent("system dns delete")),

@@ -4,8 +4,7 @@ pub mod set;
 
 use clap::Subcommand;
 
-use crate::Context;
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -37,9 +36,9 @@ impl SystemKernel {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -50,9 +49,9 @@ impl SystemKernelCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
-            Self::Set(_) => Err(Failure::absent("system kernel set")),
+            Self::Set(command) => command.run().await,
         }
     }
 }

@@ -2,6 +2,10 @@
 
 use clap::Args;
 
+use crate::error::Outcome;
+use crate::output;
+use crate::services::Services;
+
 use crate::flags::logging::LoggingFlags;
 use crate::flags::values::PropertyFormat;
 
@@ -14,4 +18,16 @@ pub struct List {
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
+}
+
+impl List {
+    pub(super) async fn run(self) -> Outcome {
+        let services = Services::from_environment()?;
+        let system = services.configuration(&services.api().await?).await?;
+        match self.format {
+            PropertyFormat::Json => output::print_line(&output::json::compact(&system)),
+            PropertyFormat::Toml => output::print(&output::toml::encode(&system)),
+        }
+        Ok(0)
+    }
 }

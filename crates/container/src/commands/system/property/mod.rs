@@ -4,8 +4,7 @@ pub mod list;
 
 use clap::Subcommand;
 
-use crate::Context;
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -38,9 +37,9 @@ impl SystemProperty {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self.command {
-            Some(command) => command.run(context).await,
+            Some(command) => command.run().await,
             None => Ok(0),
         }
     }
@@ -51,9 +50,9 @@ impl SystemPropertyCommand {
     ///
     /// # Errors
     /// What the command reports.
-    pub async fn run(self, _context: &Context) -> Outcome {
+    pub async fn run(self) -> Outcome {
         match self {
-            Self::List(_) => Err(Failure::absent("system property list")),
+            Self::List(command) => command.run().await,
         }
     }
 }
