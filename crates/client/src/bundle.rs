@@ -180,8 +180,8 @@ impl Bundle {
         Ok(Some(value))
     }
 
-    /// Replaces a file in one step. Only what must survive a loss of power is worth the time that makes it durable:
-    /// after such a loss every container has ended whatever a record says.
+    /// Replaces a file in one step. Only what must be whole after a loss of power is worth the time that takes: after
+    /// such a loss every container has ended whatever a record says.
     fn store<T: Serialize>(&self, name: &str, value: &T, durable: bool) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(value).map_err(io::Error::other)?;
         let temporary = self.path.join(format!(".{name}.{}", std::process::id()));
@@ -191,11 +191,7 @@ impl Bundle {
             if durable {
                 file.sync_all()?;
             }
-            fs::rename(&temporary, self.path.join(name))?;
-            if durable {
-                File::open(&self.path)?.sync_all()?;
-            }
-            Ok(())
+            fs::rename(&temporary, self.path.join(name))
         };
         write().inspect_err(|_| {
             let _ = fs::remove_file(&temporary);
