@@ -190,7 +190,16 @@ async fn a_passed_socket_is_served() {
     let (_dir, endpoint) = common::endpoint();
     container_ipc::ensure_private_dir(endpoint.runtime_dir()).unwrap();
     let socket = UnixListener::bind(endpoint.socket_path()).unwrap();
+    // It has no lock, and is in use all the same.
+    assert!(!Listener::remove_stale(&endpoint));
+    assert_eq!(Listener::bind(&endpoint).unwrap_err().code, ErrorCode::Exists);
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
+    let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
     let listener = Listener::from_fd(socket.into()).unwrap();
+    // SAFETY: `listener` keeps the descriptor open.
+    let passed = unsafe { std::os::fd::BorrowedFd::borrow_raw(number) };
+    let flags = rustix::io::fcntl_getfd(passed).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     let router = Router::new().route::<Echo, _, _>(|r| async move { Ok(r.payload.into()) });
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve(listener, router, shutdown.clone()));

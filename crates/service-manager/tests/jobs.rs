@@ -1,11 +1,12 @@
 //! Jobs as their users see them: real processes are started, found, awaited and stopped.
+#![cfg(target_os = "linux")]
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use container_service_manager::{Error, Job, ServiceManager};
+use container_service_manager::{Activated, Error, Job, LISTENER_FD, ServiceManager};
 use tokio::time::timeout;
 
 /// Far longer than any step takes, so that only a hang reaches it.
@@ -192,6 +193,52 @@ async fn nothing_of_the_starter_is_inherited() {
     // Process group, session and terminal: its own, its own, none.
     let pid = log.lines().find_map(|line| line.strip_prefix("done ")).unwrap();
     assert!(log.contains(&format!("{pid} {pid} 0\n")), "{log}");
+}
+
+#[tokio::test]
+async fn a_socket_can_be_handed_down() {
+    let (dir, manager) = open();
+    let path = dir.path().join("socket");
+    let socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let inode = |link: &str| std::fs::read_link(link).unwrap().to_string_lossy().into_owned();
+    let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
+    let ours = inode(&format!("/proc/self/fd/{number}"));
+    let mut job = shell(
+        dir.path(),
+        "heir",
+        "readlink /proc/$$/fd/3; ls /proc/$$/fd | wc -l; exec sleep 1000",
+    );
+    // The number is taken in this process already, or is not.
+    let occupied = rustix::io::fcntl_dupfd_cloexec(&socket, LISTENER_FD).unwrap();
+    manager
+        .start_with(&Activated::new(socket.into()), &job)
+        .await
+        .unwrap();
+    drop(occupied);
+    until("the job looked", || {
+        std::fs::read_to_string(&job.log).unwrap().lines().count() == 2
+    })
+    .await;
+    // Besides the four there may be one of the shell's own.
+    let log = std::fs::read_to_string(&job.log).unwrap();
+    let (theirs, count) = log.trim_end().split_once('\n').unwrap();
+    assert_eq!(theirs, ours);
+    assert!((4..=5).contains(&count.trim().parse::<u32>().unwrap()), "{log}");
+
+    // Only the job has it now: it goes with the job.
+    std::os::unix::net::UnixStream::connect(&path).unwrap();
+    manager.kill("heir").await.unwrap();
+    // Between fork and exec the processes of other tests have a copy.
+    until("the socket is dead", || std::os::unix::net::UnixStream::connect(&path).is_err()).await;
+
+    // What cannot start is reported although a descriptor moves in between.
+    job.program = "/no/such/program".into();
+    let other = std::os::unix::net::UnixListener::bind(dir.path().join("other")).unwrap();
+    let error = manager
+        .start_with(&Activated::new(other.into()), &job)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Spawn { .. }), "{error}");
 }
 
 #[tokio::test]

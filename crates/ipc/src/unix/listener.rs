@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::{Errno, FdFlags};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::net::UnixListener;
 
 use super::Connection;
@@ -25,9 +27,9 @@ pub struct Listener {
 impl Listener {
     /// Listens at `endpoint`, in a directory that is created if needed and must be private to this user.
     ///
-    /// A lock file next to the socket decides who owns the name: while another process holds it this fails
-    /// with [`ErrorCode::Exists`](crate::ErrorCode::Exists); otherwise a socket that is there belongs to
-    /// nobody and is replaced. Both files are removed when the listener is dropped.
+    /// A lock file next to the socket decides who owns the name: while another process holds it, or listens
+    /// there without it, this fails with [`ErrorCode::Exists`](crate::ErrorCode::Exists); otherwise a socket
+    /// that is there belongs to nobody and is replaced. Both files are removed when the listener is dropped.
     ///
     /// # Panics
     ///
@@ -62,6 +64,8 @@ impl Listener {
     /// Outside of a tokio runtime with I/O enabled.
     pub fn from_fd(socket: OwnedFd) -> Result<Self, Error> {
         let listen = || {
+            // It had to survive exec to get here; programs started from here must not keep it open.
+            rustix::io::fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
             let socket = std::os::unix::net::UnixListener::from(socket);
             socket.set_nonblocking(true)?;
             UnixListener::from_std(socket)
@@ -109,14 +113,29 @@ impl Address {
         let Some(lock) = LockFile::claim(&endpoint.lock_path())? else {
             return Ok(None);
         };
+        let socket = endpoint.socket_path();
+        if is_live(&socket)? {
+            return Ok(None);
+        }
         let directory = File::open(endpoint.runtime_dir())?;
         // Only a courtesy: the cleaner itself may hold the lock just now.
         let _ = flock(&directory, FlockOperation::NonBlockingLockShared);
         Ok(Some(Self {
-            socket: SocketFile(endpoint.socket_path()),
+            socket: SocketFile(socket),
             _directory: directory,
             _lock: lock,
         }))
+    }
+}
+
+/// Whether somebody listens at `path`, such as a service that was given its socket and has no lock.
+fn is_live(path: &Path) -> io::Result<bool> {
+    let address = SocketAddrUnix::new(path)?;
+    let probe = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&probe, true)?;
+    match rustix::net::connect(&probe, &address) {
+        Ok(()) | Err(Errno::WOULDBLOCK) => Ok(true),
+        Err(_) => Ok(false),
     }
 }
 
