@@ -1,5 +1,3 @@
-//! The end of a boot log, for messages.
-
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -12,13 +10,14 @@ const LINES: usize = 12;
 
 const PANIC: &str = "Kernel panic - not syncing: ";
 
-/// What the guest wrote to its console last.
-#[derive(Debug)]
-pub(crate) struct BootLog(String);
+/// The end of a boot log, for messages: what the guest wrote to its console last, without control characters.
+#[derive(Debug, Clone)]
+pub struct BootLog(String);
 
 impl BootLog {
     /// Reads the end of the log, but nothing before byte `from`, where this boot began. Empty when it cannot be read.
-    pub(crate) fn read(path: &Path, from: u64) -> Self {
+    #[must_use]
+    pub fn read(path: &Path, from: u64) -> Self {
         let mut bytes = Vec::new();
         if let Ok(mut file) = File::open(path) {
             let length = file.metadata().map_or(0, |metadata| metadata.len());
@@ -35,15 +34,17 @@ impl BootLog {
         Self(printable(&String::from_utf8_lossy(bytes)))
     }
 
-    /// The last lines.
-    pub(crate) fn last_lines(&self) -> String {
+    /// The last dozen lines that are not blank.
+    #[must_use]
+    pub fn last_lines(&self) -> String {
         let mut lines: Vec<_> = self.lines().rev().take(LINES).collect();
         lines.reverse();
         lines.join("\n")
     }
 
     /// What the kernel said when it panicked, and the lines that follow.
-    pub(crate) fn panic(&self) -> Option<(&str, String)> {
+    #[must_use]
+    pub fn panic(&self) -> Option<(&str, String)> {
         let mut lines = self
             .lines()
             .skip_while(|line| !line.contains(PANIC))

@@ -27,6 +27,7 @@ pub mod qemu;
 #[cfg(target_os = "linux")]
 pub use qemu as platform;
 
+pub use boot_log::BootLog;
 pub use config::{Architecture, Disk, MacAddress, Nic, NicKind, UserNetwork, VmConfig};
 pub use error::Error;
 pub use exit::ExitReason;

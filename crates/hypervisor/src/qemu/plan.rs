@@ -221,7 +221,7 @@ mod tests {
 -m size=513M
 -display none
 -kernel /proc/self/fd/10
--append console=hvc0 tsc=reliable tsc_early_khz=2600000 no_timer_check panic=-1 oops=panic \
+-append console=hvc0 tsc=reliable tsc_early_khz=2600000 lpj=10400000 no_timer_check panic=-1 oops=panic \
 lsm=lockdown,capability,landlock,yama,apparmor init=/sbin/vminitd ro rootfstype=erofs root=/dev/vda
 -add-fd fd=13,set=0
 -chardev file,id=console,path=/dev/fdset/0,append=on
