@@ -309,20 +309,22 @@ impl Syscalls for Linux {
     }
 
     fn reset_signals(&self) -> io::Result<()> {
-        // SAFETY: both are given values that are valid for them; Rust's runtime ignores SIGPIPE, which exec
-        // would pass on.
-        unsafe {
-            if libc::signal(libc::SIGPIPE, libc::SIG_DFL) == libc::SIG_ERR {
-                return Err(io::Error::last_os_error());
-            }
-            let mut none: libc::sigset_t = std::mem::zeroed();
-            libc::sigemptyset(&raw mut none);
-            check(libc::sigprocmask(
+        // SAFETY: takes no pointers. Rust's runtime ignores SIGPIPE, which exec would pass on.
+        if unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+        let none = 0_u64;
+        // SAFETY: the set outlives the call, and its size is given. The C library's function would leave those
+        // signals blocked that it has for itself.
+        check(unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigprocmask,
                 libc::SIG_SETMASK,
                 &raw const none,
-                ptr::null_mut(),
-            ))
-        }
+                ptr::null_mut::<u64>(),
+                size_of::<u64>(),
+            )
+        })
     }
 
     fn exec(&self, path: &CString, args: &[CString], env: &[CString]) -> io::Error {

@@ -65,13 +65,7 @@ impl Process {
         cgroup: Option<OwnedFd>,
         container: Option<Arc<OwnedFd>>,
     ) -> Result<i32> {
-        let (streams, size) = match std::mem::replace(&mut *self.state(), State::Starting) {
-            State::Created { streams, size } => (streams, size),
-            other => {
-                *self.state() = other;
-                return Err(Error::State(format!("process {} was started already", self.id)));
-            }
-        };
+        let (streams, size) = self.begin()?;
         let process = Arc::clone(&self);
         let launched = blocking(move || process.launch(streams, &reaper, cgroup, container)).await;
         let started = launched.and_then(|(child, prepared, terminal)| {
@@ -95,6 +89,18 @@ impl Process {
             Err(error) => {
                 *self.state() = State::Failed;
                 Err(error)
+            }
+        }
+    }
+
+    /// What a process that was not started yet starts with.
+    fn begin(&self) -> Result<(Streams, Option<Winsize>)> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Starting) {
+            State::Created { streams, size } => Ok((streams, size)),
+            other => {
+                *state = other;
+                Err(Error::State(format!("process {} was started already", self.id)))
             }
         }
     }

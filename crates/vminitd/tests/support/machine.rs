@@ -1,0 +1,138 @@
+//! The agent in a virtual machine, as it is meant to run.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use container_hypervisor::{Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork, VmConfig, platform};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Guest, Link, ROOT, make_root, shell, soon, workspace};
+
+const TRIPLE: &str = "x86_64-unknown-linux-gnu";
+
+/// The kernel to boot: `CONTAINER_TEST_KERNEL`, else the one that `make kernel` builds.
+fn kernel() -> PathBuf {
+    let kernel = std::env::var_os("CONTAINER_TEST_KERNEL")
+        .map_or_else(|| workspace().join("build/kernel/vmlinux-x86_64"), PathBuf::from);
+    assert!(
+        kernel.exists(),
+        "no kernel at {}: run `make kernel`",
+        kernel.display()
+    );
+    kernel
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// Makes an EROFS image of what `fill` puts into a directory, unless there is one newer than `source`.
+fn image(name: &str, source: &Path, fill: impl FnOnce(&Path)) -> PathBuf {
+    let directory = workspace().join("target/test-agent");
+    fs::create_dir_all(&directory).unwrap();
+    let lock = File::create(directory.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let image = directory.join(name);
+    if modified(&image) < modified(source) {
+        let root = TempDir::new().unwrap();
+        fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fill(root.path());
+        let new = directory.join(format!("{name}.new"));
+        shell(Command::new("mkfs.erofs").arg(&new).arg(root.path()));
+        fs::rename(new, &image).unwrap();
+    }
+    image
+}
+
+/// The agent's disk, with the agent built when its sources changed.
+fn init_disk() -> PathBuf {
+    let target = workspace().join("target");
+    let mut build = Command::new(env!("CARGO"));
+    build
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "--package",
+            "vminitd",
+            "--target",
+            TRIPLE,
+            "--target-dir",
+        ])
+        .arg(&target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        // Named with its target, the flag does not reach procedural macros, which cannot be static.
+        .env(
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+            "-C target-feature=+crt-static",
+        );
+    shell(&mut build);
+    let program = target.join(TRIPLE).join("release/vminitd");
+    image("init.erofs", &program, |root| {
+        for directory in ["dev", "etc", "proc", "run", "sbin", "sys", "tmp"] {
+            fs::create_dir(root.join(directory)).unwrap();
+        }
+        fs::copy(&program, root.join("sbin/vminitd")).unwrap();
+    })
+}
+
+/// Boots a machine with a root file system of busybox, and mounts it.
+pub(crate) async fn start() -> Guest {
+    let directory = TempDir::new().unwrap();
+    let scratch = directory.path().join("scratch");
+    File::create(&scratch).unwrap().set_len(1 << 30).unwrap();
+    shell(Command::new("mke2fs").args(["-q", "-t", "ext4"]).arg(&scratch));
+    let log = directory.path().join("boot.log");
+    let mut config = VmConfig::new("agent-test", kernel(), &log);
+    config.memory = 512 << 20;
+    config.cpus = 2;
+    config.disks = vec![
+        Disk::read_only(init_disk(), "init"),
+        Disk::read_only(image("root.erofs", Path::new(file!()), make_root), "image"),
+        Disk::writable(&scratch, "scratch"),
+    ];
+    config.nics = vec![Nic {
+        mac: MacAddress([2, 0, 0, 0, 0, 1]),
+        kind: NicKind::User(UserNetwork::default()),
+    }];
+    let machine = platform::Hypervisor::new().create(config).unwrap();
+    soon(machine.start()).await.unwrap();
+    let devices = vec![
+        json!({ "destination": "/dev", "type": "devtmpfs", "source": "none", "options": ["nosuid", "mode=755"] }),
+    ];
+    let guest = Guest::new(
+        Link::Machine(machine),
+        Box::new(Log(directory)),
+        devices,
+        "/sbin/vminitd",
+    )
+    .await;
+    guest
+        .mount("erofs", "/dev/vdb", "/run/container/box/image", &["ro"])
+        .await;
+    guest
+        .mount("ext4", "/dev/vdc", "/run/container/box/scratch", &["noatime"])
+        .await;
+    let layers = [
+        "lowerdir=/run/container/box/image",
+        "upperdir=/run/container/box/scratch/upper",
+        "workdir=/run/container/box/scratch/work",
+    ];
+    guest.mount("overlay", "overlay", ROOT, &layers).await;
+    guest
+}
+
+/// Shows the boot log of a test that failed.
+struct Log(TempDir);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = fs::read(self.0.path().join("boot.log")).unwrap_or_default();
+            eprintln!("boot log:\n{}", String::from_utf8_lossy(&log));
+        }
+    }
+}
