@@ -43,9 +43,9 @@ impl Mux {
     }
 
     async fn open(&self, port: u32, wait: bool) -> Result<Stream, Error> {
-        let id = self.0.0.lock().connect(port, wait)?;
-        let stream = Stream::new(Arc::clone(&self.0), id, port);
-        poll_fn(|cx| self.0.0.lock().poll_connect(stream.id(), port, cx)).await?;
+        let key = self.0.0.lock().connect(port, wait)?;
+        let stream = Stream::new(Arc::clone(&self.0), key, port);
+        poll_fn(|cx| self.0.0.lock().poll_connect(stream.key(), port, cx)).await?;
         Ok(stream)
     }
 

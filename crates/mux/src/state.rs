@@ -30,9 +30,13 @@ pub(crate) enum Link {
     Down(LinkError),
 }
 
+/// What a stream is known by here. A stream that the peer opened is known by the peer's run and its number, since the
+/// next run counts from the start again while somebody may still hold the streams of the last one.
+pub(crate) type Key = u64;
+
 #[derive(Debug, Default)]
 struct Backlog {
-    streams: VecDeque<u32>,
+    streams: VecDeque<Key>,
     waker: Option<Waker>,
 }
 
@@ -46,13 +50,15 @@ pub(crate) struct State {
     /// The peer has seen our hello: what it sends from here on is meant for us.
     established: bool,
     hello_due: bool,
-    streams: HashMap<u32, Entry>,
+    streams: HashMap<Key, Entry>,
+    /// How many peers there were before this one.
+    run: u32,
     next_stream: u32,
     opened: usize,
     accepted: usize,
     listeners: HashMap<u32, Backlog>,
     /// Streams that have something to send, each at most once.
-    ready: VecDeque<u32>,
+    ready: VecDeque<Key>,
     refusals: VecDeque<u32>,
     driver: Option<Waker>,
     link: watch::Sender<Link>,
@@ -92,6 +98,7 @@ impl State {
             established: false,
             hello_due: true,
             streams: HashMap::new(),
+            run: 0,
             next_stream: if side == Side::Host { 1 } else { 2 },
             opened: 0,
             accepted: 0,
@@ -152,71 +159,77 @@ impl State {
         (stream % 2 == 1) == (self.side == Side::Host)
     }
 
-    fn insert(&mut self, stream: u32, entry: Entry) {
-        *(if self.ours(stream) {
+    fn key(&self, stream: u32) -> Key {
+        let run = if self.ours(stream) { 0 } else { self.run };
+        (Key::from(run) << 32) | Key::from(stream)
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry) {
+        *self.count(key) += 1;
+        self.streams.insert(key, entry);
+    }
+
+    fn remove(&mut self, key: Key) {
+        if self.streams.remove(&key).is_some() {
+            *self.count(key) -= 1;
+        }
+    }
+
+    fn count(&mut self, key: Key) -> &mut usize {
+        if self.ours(wire_id(key)) {
             &mut self.opened
         } else {
             &mut self.accepted
-        }) += 1;
-        self.streams.insert(stream, entry);
-    }
-
-    fn remove(&mut self, stream: u32) {
-        if self.streams.remove(&stream).is_some() {
-            *(if self.ours(stream) {
-                &mut self.opened
-            } else {
-                &mut self.accepted
-            }) -= 1;
         }
     }
 
     /// Puts a stream in line to send, and wakes the driver if the line was empty.
-    pub(crate) fn mark(&mut self, stream: u32) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+    pub(crate) fn mark(&mut self, key: Key) {
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         if !entry.queued {
             entry.queued = true;
-            self.ready.push_back(stream);
+            self.ready.push_back(key);
             if self.ready.len() == 1 {
                 self.wake_driver();
             }
         }
     }
 
-    pub(crate) fn entry(&mut self, stream: u32) -> Option<&mut Entry> {
-        self.streams.get_mut(&stream)
+    pub(crate) fn entry(&mut self, key: Key) -> Option<&mut Entry> {
+        self.streams.get_mut(&key)
     }
 
     /// Begins to open a stream.
-    pub(crate) fn connect(&mut self, port: u32, wait: bool) -> Result<u32, Error> {
+    pub(crate) fn connect(&mut self, port: u32, wait: bool) -> Result<Key, Error> {
         if let Some(error) = self.down() {
             return Err(error.into());
         }
         if self.opened >= MAX_STREAMS {
             return Err(Error::TooManyStreams);
         }
-        while self.next_stream == 0 || self.streams.contains_key(&self.next_stream) {
+        while self.next_stream == 0 || self.streams.contains_key(&self.key(self.next_stream)) {
             self.next_stream = self.next_stream.wrapping_add(2);
         }
         let stream = self.next_stream;
         self.next_stream = stream.wrapping_add(2);
-        self.insert(stream, Entry::opening(port, wait));
-        self.mark(stream);
-        Ok(stream)
+        let key = self.key(stream);
+        self.insert(key, Entry::opening(port, wait));
+        self.mark(key);
+        Ok(key)
     }
 
     pub(crate) fn poll_connect(
         &mut self,
-        stream: u32,
+        key: Key,
         port: u32,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         if let Some(error) = self.down() {
             return Poll::Ready(Err(error.into()));
         }
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let Some(entry) = self.streams.get_mut(&key) else {
             return Poll::Ready(Err(Error::Reset(port)));
         };
         match (&entry.gone, &entry.phase) {
@@ -239,26 +252,26 @@ impl State {
             return Err(Error::PortInUse(port));
         }
         self.listeners.insert(port, Backlog::default());
-        let mut waiting: Vec<u32> = self
+        let mut waiting: Vec<Key> = self
             .streams
             .iter()
             .filter(|(_, entry)| matches!(entry.phase, Phase::Waiting { port: other, .. } if other == port))
-            .map(|(stream, _)| *stream)
+            .map(|(key, _)| *key)
             .collect();
         waiting.sort_unstable();
-        for stream in waiting {
-            self.offer(stream, port);
+        for key in waiting {
+            self.offer(key, port);
         }
         Ok(())
     }
 
-    pub(crate) fn poll_accept(&mut self, port: u32, cx: &mut Context<'_>) -> Poll<Result<u32, LinkError>> {
-        if let Some(stream) = self
+    pub(crate) fn poll_accept(&mut self, port: u32, cx: &mut Context<'_>) -> Poll<Result<Key, LinkError>> {
+        if let Some(key) = self
             .listeners
             .get_mut(&port)
             .and_then(|backlog| backlog.streams.pop_front())
         {
-            return Poll::Ready(Ok(stream));
+            return Poll::Ready(Ok(key));
         }
         if let Some(error) = self.down() {
             return Poll::Ready(Err(error));
@@ -270,26 +283,31 @@ impl State {
     }
 
     pub(crate) fn unlisten(&mut self, port: u32) {
-        for stream in self
+        for key in self
             .listeners
             .remove(&port)
             .map(|backlog| backlog.streams)
             .unwrap_or_default()
         {
-            self.release(stream);
+            self.release(key);
         }
     }
 
     /// The owner of a stream is gone.
-    pub(crate) fn release(&mut self, stream: u32) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+    pub(crate) fn release(&mut self, key: Key) {
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         entry.owned = false;
         if entry.released() {
-            self.remove(stream);
+            self.remove(key);
         } else {
-            self.mark(stream);
+            self.mark(key);
         }
     }
+}
+
+/// The number of a stream in frames.
+fn wire_id(key: Key) -> u32 {
+    key as u32
 }

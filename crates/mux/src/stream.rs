@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::state::Handle;
+use crate::state::{Handle, Key};
 
 /// One full-duplex byte stream.
 ///
@@ -16,17 +16,17 @@ use crate::state::Handle;
 #[derive(Debug)]
 pub struct Stream {
     handle: Arc<Handle>,
-    id: u32,
+    key: Key,
     port: u32,
 }
 
 impl Stream {
-    pub(crate) fn new(handle: Arc<Handle>, id: u32, port: u32) -> Self {
-        Self { handle, id, port }
+    pub(crate) fn new(handle: Arc<Handle>, key: Key, port: u32) -> Self {
+        Self { handle, key, port }
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.id
+    pub(crate) fn key(&self) -> Key {
+        self.key
     }
 
     /// The port that the opener of the stream asked for.
@@ -38,14 +38,14 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.handle.0.lock().release(self.id);
+        self.handle.0.lock().release(self.key);
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let mut state = self.handle.0.lock();
-        let Some(entry) = state.entry(self.id) else {
+        let Some(entry) = state.entry(self.key) else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
         if out.remaining() == 0 {
@@ -54,7 +54,7 @@ impl AsyncRead for Stream {
         let (amount, credit_due) = entry.read(out);
         if amount > 0 {
             if credit_due {
-                state.mark(self.id);
+                state.mark(self.key);
             }
             return Poll::Ready(Ok(()));
         }
@@ -80,7 +80,7 @@ impl AsyncWrite for Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.handle.0.lock();
-        let Some(entry) = state.entry(self.id) else {
+        let Some(entry) = state.entry(self.key) else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         if entry.finished() || entry.gone.is_some() {
@@ -98,7 +98,7 @@ impl AsyncWrite for Stream {
             entry.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        state.mark(self.id);
+        state.mark(self.key);
         Poll::Ready(Ok(amount))
     }
 
@@ -108,7 +108,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.handle.0.lock();
-        let Some(entry) = state.entry(self.id) else {
+        let Some(entry) = state.entry(self.key) else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         };
         if entry.link_down() && !entry.finished() {
@@ -123,9 +123,9 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.handle.0.lock();
-        if let Some(entry) = state.entry(self.id) {
+        if let Some(entry) = state.entry(self.key) {
             entry.finish();
-            state.mark(self.id);
+            state.mark(self.key);
         }
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-use super::{Entry, Gone, Link, MAX_REFUSALS, Phase, State};
+use super::{Entry, Gone, Key, Link, MAX_REFUSALS, Phase, State, wire_id};
 use crate::frame::{Frame, Hello, Reason, VERSION};
 use crate::{BACKLOG, LinkError, MAX_STREAMS, WINDOW};
 
@@ -59,40 +59,42 @@ impl State {
     /// The peer is another one than before, or the first one: nothing that was open is known to it.
     fn restart(&mut self) {
         self.established = false;
+        self.run = self.run.wrapping_add(1);
         self.refusals.clear();
         self.ready.clear();
-        for stream in self
+        for key in self
             .listeners
             .values_mut()
             .flat_map(|backlog| backlog.streams.drain(..))
         {
-            if let Some(entry) = self.streams.get_mut(&stream) {
+            if let Some(entry) = self.streams.get_mut(&key) {
                 entry.owned = false;
             }
         }
         let mut gone = Vec::new();
         let mut again = Vec::new();
-        for (stream, entry) in &mut self.streams {
+        for (key, entry) in &mut self.streams {
             entry.queued = false;
             match &mut entry.phase {
                 Phase::Opening { sent, .. } if entry.owned => {
                     *sent = false;
-                    again.push(*stream);
+                    again.push(*key);
                 }
                 _ => {
                     entry.reset_due = None;
                     entry.fail(Gone::Peer(Reason::Dropped));
-                    gone.extend((!entry.owned).then_some(*stream));
+                    gone.extend((!entry.owned).then_some(*key));
                 }
             }
         }
-        gone.into_iter().for_each(|stream| self.remove(stream));
+        gone.into_iter().for_each(|key| self.remove(key));
         again.sort_unstable();
-        again.into_iter().for_each(|stream| self.mark(stream));
+        again.into_iter().for_each(|key| self.mark(key));
     }
 
     fn open(&mut self, stream: u32, port: u32, window: u32, wait: bool) {
-        if self.ours(stream) || self.streams.contains_key(&stream) {
+        let key = self.key(stream);
+        if self.ours(stream) || self.streams.contains_key(&key) {
             return;
         }
         let listening = self.listeners.contains_key(&port);
@@ -100,9 +102,9 @@ impl State {
             self.refuse(stream);
             return;
         }
-        self.insert(stream, Entry::waiting(port, window));
+        self.insert(key, Entry::waiting(port, window));
         if listening {
-            self.offer(stream, port);
+            self.offer(key, port);
         }
     }
 
@@ -112,29 +114,29 @@ impl State {
     }
 
     /// Hands a waiting stream to the listener of its port.
-    pub(super) fn offer(&mut self, stream: u32, port: u32) {
-        let (Some(backlog), Some(entry)) = (self.listeners.get_mut(&port), self.streams.get_mut(&stream))
-        else {
+    pub(super) fn offer(&mut self, key: Key, port: u32) {
+        let (Some(backlog), Some(entry)) = (self.listeners.get_mut(&port), self.streams.get_mut(&key)) else {
             return;
         };
         if backlog.streams.len() >= BACKLOG {
-            self.remove(stream);
-            self.refuse(stream);
+            self.remove(key);
+            self.refuse(wire_id(key));
             return;
         }
         entry.phase = Phase::Open;
         entry.owned = true;
         entry.accept_due = true;
         entry.allowance = WINDOW;
-        backlog.streams.push_back(stream);
+        backlog.streams.push_back(key);
         if let Some(waker) = backlog.waker.take() {
             waker.wake();
         }
-        self.mark(stream);
+        self.mark(key);
     }
 
     fn accepted(&mut self, stream: u32, window: u32) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let key = self.key(stream);
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         if matches!(entry.phase, Phase::Opening { sent: true, .. }) && entry.reset_due.is_none() {
@@ -145,7 +147,8 @@ impl State {
     }
 
     fn data(&mut self, stream: u32, payload: &[u8]) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let key = self.key(stream);
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         if entry.gone.is_some() || entry.reset_due.is_some() {
@@ -155,7 +158,7 @@ impl State {
         if entry.phase != Phase::Open || entry.peer_fin || entry.allowance < length {
             entry.fail(Gone::Overrun);
             entry.reset_due = Some(Reason::Overrun);
-            self.mark(stream);
+            self.mark(key);
             return;
         }
         entry.allowance -= length;
@@ -168,17 +171,19 @@ impl State {
     }
 
     fn credit(&mut self, stream: u32, amount: u32) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let key = self.key(stream);
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         entry.credit = entry.credit.saturating_add(amount.into());
         if !entry.sending.is_empty() {
-            self.mark(stream);
+            self.mark(key);
         }
     }
 
     fn fin(&mut self, stream: u32) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let key = self.key(stream);
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         if entry.phase != Phase::Open {
@@ -191,13 +196,14 @@ impl State {
     }
 
     fn reset(&mut self, stream: u32, reason: Reason) {
-        let Some(entry) = self.streams.get_mut(&stream) else {
+        let key = self.key(stream);
+        let Some(entry) = self.streams.get_mut(&key) else {
             return;
         };
         entry.reset_due = None;
         entry.fail(Gone::Peer(reason));
         if !entry.owned {
-            self.remove(stream);
+            self.remove(key);
         }
     }
 }

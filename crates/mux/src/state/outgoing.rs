@@ -1,5 +1,5 @@
 use super::entry::Fin;
-use super::{Entry, Gone, Phase, State};
+use super::{Entry, Gone, Phase, State, wire_id};
 use crate::WINDOW;
 use crate::frame::{self, Frame, Hello, MAX_PAYLOAD, Reason, VERSION};
 
@@ -45,20 +45,20 @@ impl State {
             .encode(out);
         }
         while out.len() < BATCH
-            && let Some(stream) = self.ready.pop_front()
+            && let Some(key) = self.ready.pop_front()
         {
-            let Some(entry) = self.streams.get_mut(&stream) else {
+            let Some(entry) = self.streams.get_mut(&key) else {
                 continue;
             };
             entry.queued = false;
             let share = if self.ready.is_empty() { MAX_PAYLOAD } else { SHARE };
-            match entry.turn(stream, share, out) {
+            match entry.turn(wire_id(key), share, out) {
                 Next::Nothing => {}
                 Next::Again => {
                     entry.queued = true;
-                    self.ready.push_back(stream);
+                    self.ready.push_back(key);
                 }
-                Next::Remove => self.remove(stream),
+                Next::Remove => self.remove(key),
             }
         }
     }
