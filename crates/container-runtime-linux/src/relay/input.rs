@@ -6,7 +6,6 @@ use std::thread;
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,8 @@ pub(crate) fn forward_input(
     mut stream: impl AsyncWrite + Unpin + Send + 'static,
     exited: CancellationToken,
 ) -> io::Result<()> {
-    let (stop, stopper) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stop, stopper) = io::pipe()?;
+    let stop = OwnedFd::from(stop);
     let (queue, mut chunks) = mpsc::channel(1);
     thread::Builder::new()
         .name("input".to_owned())

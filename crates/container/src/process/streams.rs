@@ -8,7 +8,6 @@ use std::thread;
 use container_client::Stdio;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, pipe_with};
 use tokio::sync::oneshot;
 
 use super::Attachment;
@@ -30,7 +29,7 @@ pub struct Streams {
 /// There are no descriptors or threads left.
 pub fn open(attachment: Attachment) -> io::Result<(Stdio, Streams)> {
     let mut far = Stdio::default();
-    let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (stopped, stop) = pipe()?;
     let mut near = Streams {
         stdin: None,
         stop: Some(stop),
@@ -45,7 +44,7 @@ pub fn open(attachment: Attachment) -> io::Result<(Stdio, Streams)> {
     }
     let stopped = Arc::new(stopped);
     if attachment.interactive {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (reader, writer) = pipe()?;
         far.stdin = Some(reader);
         near.stdin = Some(writer);
     }
@@ -56,10 +55,16 @@ pub fn open(attachment: Attachment) -> io::Result<(Stdio, Streams)> {
     Ok((far, near))
 }
 
+/// A pipe's two ends, which programs that are started do not inherit.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((reader.into(), writer.into()))
+}
+
 impl Streams {
     /// A pipe whose content a thread writes to `target`; gives the end to write to.
     fn output(&mut self, target: BorrowedFd<'static>, stopped: &Arc<OwnedFd>) -> io::Result<OwnedFd> {
-        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (reader, writer) = pipe()?;
         let (done, finished) = oneshot::channel();
         let stopped = Arc::clone(stopped);
         thread::Builder::new().name("output".to_owned()).spawn(move || {
@@ -168,7 +173,7 @@ mod tests {
     use super::*;
 
     fn pipe() -> (OwnedFd, OwnedFd) {
-        pipe_with(PipeFlags::CLOEXEC).expect("a pipe")
+        super::pipe().expect("a pipe")
     }
 
     #[test]
