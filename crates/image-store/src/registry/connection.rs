@@ -1,5 +1,6 @@
 //! Requests to one repository: authentication, repetition, and what an answer's status means.
 
+use std::fmt;
 use std::time::Duration;
 
 use container_resource::Reference;
@@ -43,12 +44,23 @@ struct Authorization {
     kind: AuthorizationKind,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 enum AuthorizationKind {
     #[default]
     None,
     Basic,
     Bearer(String),
+}
+
+impl fmt::Debug for AuthorizationKind {
+    /// Leaves the token out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Basic => "Basic",
+            Self::Bearer(_) => "Bearer",
+        })
+    }
 }
 
 /// What is asked for.
@@ -110,7 +122,7 @@ impl Connection {
             let response = match request.send().await {
                 Ok(response) => response,
                 Err(error) if retries < RETRIES && is_passing(&error) => {
-                    tracing::debug!("{url}: {error:?}");
+                    tracing::debug!("{url}: {}", root_cause(&error));
                     retries += 1;
                     tokio::time::sleep(self.settings.retry_delay).await;
                     continue;

@@ -39,7 +39,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// How registries are reached. The default is: directly, anonymously, trusting the system's certificates.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Registries {
     /// The proxy for http registries, as a URL.
     pub http_proxy: Option<String>,
@@ -57,6 +57,20 @@ pub struct Registries {
     pub read_timeout: Duration,
     /// The pause before a failed request is made again.
     pub retry_delay: Duration,
+}
+
+impl fmt::Debug for Registries {
+    /// Leaves the proxies out, whose URLs may have passwords in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registries")
+            .field("no_proxy", &self.no_proxy)
+            .field("certificate_files", &self.certificate_files)
+            .field("credentials", &self.credentials)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("read_timeout", &self.read_timeout)
+            .field("retry_delay", &self.retry_delay)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Registries {

@@ -265,6 +265,29 @@ async fn tokens_for_credentials() {
     assert_eq!(fixture.server.requests("/token"), 2, "one token is enough");
 }
 
+#[tokio::test]
+async fn proxies_reach_what_has_no_address_here() {
+    let fixture = Fixture::new(1000).await;
+    let proxy = format!("http://{}", fixture.server.host);
+    let reference: Reference = "registry.invalid/app:1".parse().unwrap();
+    let through = Store::new(Registries {
+        http_proxy: Some(proxy.clone()),
+        ..fast()
+    });
+    through.pull(&reference, None).await.unwrap();
+    let no_proxy = Some("example.com,*.invalid".to_owned());
+    let around = Store::new(Registries {
+        http_proxy: Some(proxy),
+        no_proxy,
+        ..fast()
+    });
+    let error = around.pull(&reference, None).await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot reach registry registry.invalid: "),
+        "{error}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pulls_at_the_same_time_share_blobs() {
     let fixture = Fixture::new(4 << 20).await;

@@ -169,7 +169,13 @@ async fn answer(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, host: &
         }
         lines.push(line.trim().to_owned());
     }
-    let path = lines.first()?.split(' ').nth(1)?.to_owned();
+    let target = lines.first()?.split(' ').nth(1)?;
+    // To a proxy, clients name the whole URL.
+    let path = target
+        .strip_prefix("http://")
+        .and_then(|url| Some(&url[url.find('/')?..]))
+        .unwrap_or(target)
+        .to_owned();
     let header = |name: &str| {
         lines.iter().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
