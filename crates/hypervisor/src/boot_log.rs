@@ -30,7 +30,7 @@ impl BootLog {
         Self::parse(&bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Self {
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
         Self(printable(&String::from_utf8_lossy(bytes)))
     }
 

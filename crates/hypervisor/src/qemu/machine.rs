@@ -157,25 +157,37 @@ impl QemuMachine {
         &self,
         mut ended: watch::Receiver<Option<Ended>>,
         mut events: mpsc::UnboundedReceiver<Event>,
+        mux: Mux,
         log: Log,
     ) {
         let (exit, stopped) = (self.exit.clone(), Arc::clone(&self.stopped));
         tokio::spawn(async move {
-            let mut shutdown = None;
-            // Ends when QEMU closes its monitor.
-            while let Some(Event::Shutdown(reason)) = events.recv().await {
-                shutdown = Some(reason);
-            }
-            let Ok(Some(ended)) = ended.wait_for(Option::is_some).await.map(|ended| ended.clone()) else {
-                return;
+            let last_shutdown = async {
+                let mut last = None;
+                // Ends when QEMU closes its monitor.
+                while let Some(Event::Shutdown(reason)) = events.recv().await {
+                    last = Some(reason);
+                }
+                last
             };
-            let evidence = Evidence {
-                stopped: stopped.load(Ordering::Acquire),
-                shutdown: shutdown.as_deref(),
-                ended: &ended,
-                boot_log: &log.read(),
+            let (ready, shutdown) = tokio::join!(mux.ready(), last_shutdown);
+            let ended = ended
+                .wait_for(Option::is_some)
+                .await
+                .map_or(None, |ended| ended.clone());
+            let reason = match ended {
+                Some(ended) => Evidence {
+                    stopped: stopped.load(Ordering::Acquire),
+                    agent_seen: ready.is_ok(),
+                    shutdown: shutdown.as_deref(),
+                    ended: &ended,
+                    boot_log: &log.read(),
+                }
+                .reason(),
+                None => ExitReason::Failed {
+                    message: "somebody else waited for its process".to_owned(),
+                },
             };
-            let reason = evidence.reason();
             tracing::debug!(%reason, "the machine is over");
             exit.send_replace(Some(reason));
         });
@@ -216,8 +228,8 @@ impl VirtualMachine for QemuMachine {
         };
         let (process, qmp, agent) = prepared.launch().await.map_err(Error::Spawn)?;
         let (sender, events) = mpsc::unbounded_channel();
-        self.supervise(process.ended(), events, log.clone());
         let mux = Mux::new(agent, Side::Host);
+        self.supervise(process.ended(), events, mux.clone(), log.clone());
         let qmp = match Client::connect(qmp, sender).await {
             Ok(qmp) => qmp,
             Err(QmpError::Closed | QmpError::Io(_)) => {
