@@ -57,6 +57,15 @@ impl Jobs {
         })
     }
 
+    /// Writes down that this process is the API server's job, whoever started it.
+    ///
+    /// # Errors
+    /// The runtime directory cannot be written.
+    pub(crate) async fn register_server(&self) -> Result<(), Error> {
+        let registered = self.manager.register_self(&services::api_server_label()).await;
+        registered.map_err(|error| failure(&error))
+    }
+
     /// The executable of the helper `name`; `None` when there is none, or when it is not the name of a helper.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         // Handlers come from the outside and must not lead to other directories.

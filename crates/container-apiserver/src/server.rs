@@ -57,6 +57,8 @@ impl Server {
 
         let work = Work::default();
         let jobs = Jobs::open(&runtime_directory, roots.clone(), debug)?;
+        // The user's login may have started this process, and `system stop` has to find it.
+        jobs.register_server().await?;
         let images = ImageService::start(&runtime_directory, jobs.clone(), &configuration);
         let kernels = Kernels::open(&roots.app, work.clone())?;
         let app_root = roots.app.clone();

@@ -22,7 +22,7 @@ impl Containers {
     pub(super) fn watch(&self, container: &Arc<Container>, run: &Arc<Run>) {
         let (this, container, run) = (self.clone(), Arc::clone(container), Arc::clone(run));
         tokio::spawn(async move {
-            let told = match run.client.wait(&container.id).await {
+            let told = match run.client.stopped().await {
                 Ok(status) => Some(status),
                 // Only an end of the connection says that the helper is gone.
                 Err(_) => {
@@ -55,11 +55,14 @@ impl Containers {
         if !container.is_current(run) {
             return;
         }
-        if let Ok(Ok(())) = timeout(LAST_ANSWER, run.client.shutdown()).await {
-            // Its connections end with the process.
-            let _ = timeout(LAST_ANSWER, run.client.closed()).await;
+        let obeys = matches!(timeout(LAST_ANSWER, run.client.shutdown()).await, Ok(Ok(())));
+        // Its connections end with the process.
+        let gone = obeys && timeout(LAST_ANSWER, run.client.closed()).await.is_ok();
+        // A helper that said how its container ended, and then stays, has a client that is slow to read the last
+        // output. The next start of the container, or the end of the system, ends it too.
+        if gone || !obeys || told.is_none() {
+            self.0.jobs.remove(&run.label).await;
         }
-        self.0.jobs.remove(&run.label).await;
         remove_socket(&self.endpoint(container));
 
         let written = container.bundle.load_exit().unwrap_or_else(|error| {

@@ -98,6 +98,8 @@ impl Containers {
             return exit.ok_or_else(no_runtime_client);
         };
         if is_init {
+            // The helper answers when the client has all output; when the helper is lost there is nothing to wait for.
+            let _ = run.client.wait(&id).await;
             return Ok(run.ended().await);
         }
         let waited = run.client.wait(&process_identifier).await;

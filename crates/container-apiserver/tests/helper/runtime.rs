@@ -14,7 +14,7 @@ use std::sync::Arc;
 use container_client::bundle::StartRecord;
 use container_client::phases::Phases;
 use container_client::runtime::{
-    Bootstrap, CreateProcess, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Wait,
+    Bootstrap, CreateProcess, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
 };
 use container_client::{Bundle, Stdio};
 use container_ipc::{Error, Listener, Router};
@@ -81,6 +81,7 @@ fn router(helper: &Arc<Helper>) -> Router {
     }
     routes! {
         Bootstrap => bootstrap, CreateProcess => create_process, Start => start, Wait => wait, Kill => kill,
+        Stopped => stopped,
         Resize => resize, Stop => stop, State => state, Statistics => statistics, Shutdown => shut_down,
     }
 }
@@ -175,6 +176,10 @@ impl Helper {
                 Err(_) => pending().await,
             };
         }
+        self.stopped((), Vec::new()).await
+    }
+
+    async fn stopped(&self, (): (), _: Fds) -> Result<ExitStatus, Error> {
         let mut ended = self.ended.subscribe();
         let status = ended
             .wait_for(Option::is_some)
