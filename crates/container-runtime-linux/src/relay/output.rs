@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -135,11 +136,15 @@ impl Client {
             room: room.clone(),
             failure: failure.clone(),
         };
+        // A command gives a socket in place of its terminal. A socket's end means that the command has gone, as
+        // when it was killed; only a pipe's end means that its reader has enough.
+        let is_pipe =
+            rustix::fs::fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
         let writer = move || {
             while let Some(chunk) = chunks.blocking_recv() {
                 if let Err(error) = write_all(&fd, &chunk) {
                     let closed = Closed {
-                        is_broken_pipe: error.kind() == io::ErrorKind::BrokenPipe,
+                        is_broken_pipe: is_pipe && error.kind() == io::ErrorKind::BrokenPipe,
                     };
                     *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(closed);
                     room.close();
@@ -299,6 +304,25 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(failed);
+        output.read().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_command_that_has_gone_leaves_the_stream_open() -> io::Result<()> {
+        let (command, socket) = std::os::unix::net::UnixStream::pair()?;
+        drop(command);
+        let (mut guest, stream) = tokio::io::duplex(CHUNK);
+        let sinks = Sinks {
+            log: None,
+            client: Some(socket.into()),
+        };
+        let output = Output::forward(stream, sinks, CancellationToken::new());
+        let piece = vec![0; CHUNK];
+        for _ in 0..100 {
+            guest.write_all(&piece).await?;
+        }
+        drop(guest);
         output.read().await;
         Ok(())
     }

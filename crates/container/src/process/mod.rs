@@ -1,23 +1,22 @@
 //! Running a process in the foreground: its standard streams, its terminal, and signals (behaviour.md 12).
 //!
-//! # Why pipes
+//! # Whose descriptors the runtime helper gets
 //!
-//! The runtime helper gets the far ends of pipes, never this process's own descriptors, although passing those would
-//! save one copy of every byte. What the copy buys:
+//! *Standard output and error that are no terminal* (pipes, files) go to the helper as they are: no byte is copied here,
+//! the helper answers the wait only when it has written everything, and when a reader has enough (`| head`) the process
+//! in the container gets the SIGPIPE that it would have got without one. The helper never changes a descriptor's flags,
+//! which are shared with the shell.
 //!
-//! * When this process is killed or gives up after the third Ctrl-C, the container keeps running, and its output must
-//!   not keep appearing on the user's terminal, nor keep a shell waiting in `$(container run …)` for the end of a pipe
-//!   that the helper still holds.
-//! * A stopped job (Ctrl-Z) is silent and reads nothing. The helper is in another session: the kernel would not stop it.
-//! * A descriptor that is passed on shares its flags with the shell and its other children; a pipe is nobody else's.
+//! *A terminal* is not handed out. When this command is killed, or gives up after the third Ctrl-C, the container keeps
+//! running, and nothing of it must appear on the user's terminal any more; nor while the job is stopped (Ctrl-Z), which
+//! the kernel could not do to the helper, because that is in another session. So the helper gets one end of a socket,
+//! and threads here copy from the other end. A socket, because its end tells the helper that the command has gone, which
+//! must not be taken for a reader that has enough. What is in the socket when the wait is answered is all there is, so
+//! the end is exact without a grace period ([`Streams::drain`]).
 //!
-//! The end is still exact, without a grace period: the helper answers the wait only when every byte of output is in
-//! the pipes, so what can be read without blocking after that answer is all there is ([`Streams::drain`]). When the
-//! reader of this process's output goes away (`| head`), the pipe is closed, which the helper passes on as a closed
-//! stream, so that the process in the container gets the SIGPIPE that it would have got here.
-//!
-//! A detached process has no output here. With `-i` it gets standard input itself when that is a file or a pipe,
-//! because this process will not be there to copy it.
+//! *Standard input* is copied through a pipe in every case, for the same reason as a terminal's output, and because a
+//! helper that reads ahead would take what belongs to the next command of a script. Only a detached process with `-i` gets
+//! the descriptor itself, when that is no terminal: this command will not be there to copy it.
 
 mod session;
 mod signals;

@@ -1,7 +1,8 @@
-//! The pipes between this process and the runtime helper, and the threads that serve them.
+//! What connects this process and the runtime helper, and the threads that serve it.
 
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
@@ -23,7 +24,7 @@ pub struct Streams {
     outputs: Vec<oneshot::Receiver<()>>,
 }
 
-/// Makes the pipes that `attachment` needs and starts copying output. The far ends are for the service.
+/// Makes what `attachment` needs and starts copying output. The far ends are for the service.
 ///
 /// # Errors
 /// There are no descriptors or threads left.
@@ -62,18 +63,22 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Streams {
-    /// A pipe whose content a thread writes to `target`; gives the end to write to.
+    /// What the service writes output for `target` to: the descriptor itself, or, for a terminal, a socket whose other
+    /// end a thread copies from.
     fn output(&mut self, target: BorrowedFd<'static>, stopped: &Arc<OwnedFd>) -> io::Result<OwnedFd> {
-        let (reader, writer) = pipe()?;
+        if !target.is_terminal() {
+            return target.try_clone_to_owned();
+        }
+        let (near, far) = UnixStream::pair()?;
         let (done, finished) = oneshot::channel();
         let stopped = Arc::clone(stopped);
         thread::Builder::new().name("output".to_owned()).spawn(move || {
-            // When the copying fails nobody reads any more; closing the pipe tells the process so.
-            let _ = copy_until_stopped(reader, &stopped, target);
+            // When the terminal has gone there is nobody to tell.
+            let _ = copy_until_stopped(near.into(), &stopped, target);
             let _ = done.send(());
         })?;
         self.outputs.push(finished);
-        Ok(writer)
+        Ok(far.into())
     }
 
     /// Starts copying standard input, if the process reads it.
@@ -92,7 +97,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Resolves when everything that is in the output pipes is written. Call it when the process has ended: what comes
+    /// Resolves when everything that has come for the terminal is written. Call it when the process has ended: what comes
     /// later is not waited for.
     pub async fn drain(&mut self) {
         self.stop = None;

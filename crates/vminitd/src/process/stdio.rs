@@ -109,6 +109,8 @@ impl ChildFds {
 pub(super) enum Copy {
     In(Stream, OwnedFd),
     Out(Stream, OwnedFd),
+    /// Output of a terminal, whose other side stays open as long as the process.
+    Screen(Stream, OwnedFd),
 }
 
 /// The agent's side, before the process runs.
@@ -143,7 +145,7 @@ impl Prepared {
                     .map(|stream| master.try_clone().map(|fd| Copy::In(stream, fd)))
                     .transpose()?;
                 let output = stdout
-                    .map(|stream| master.try_clone().map(|fd| Copy::Out(stream, fd)))
+                    .map(|stream| master.try_clone().map(|fd| Copy::Screen(stream, fd)))
                     .transpose()?;
                 input.into_iter().chain(output).collect()
             }
@@ -152,7 +154,8 @@ impl Prepared {
             let (close_stdin, stop) = (close_stdin.clone(), stop.clone());
             match copy {
                 Copy::In(stream, fd) => tokio::spawn(copy_in(stream, Pollable::new(fd)?, close_stdin)),
-                Copy::Out(stream, fd) => tokio::spawn(copy_out(Pollable::new(fd)?, stream, stop)),
+                Copy::Out(stream, fd) => tokio::spawn(copy_out(Pollable::new(fd)?, stream, false, stop)),
+                Copy::Screen(stream, fd) => tokio::spawn(copy_out(Pollable::new(fd)?, stream, true, stop)),
             };
         }
         Ok(Stdio {
@@ -201,9 +204,9 @@ async fn copy_in(mut stream: Stream, mut pipe: Pollable, close: CancellationToke
     }
 }
 
-/// From the process to the host, until nobody writes any more. A host that has gone away does not stop the
-/// process: what it writes is thrown away then.
-async fn copy_out(mut pipe: Pollable, mut stream: Stream, stop: CancellationToken) {
+/// From the process to the host, until nobody writes any more. When the host closes the stream, the process is to see
+/// a closed pipe; what it writes to a terminal, which has no such end, is thrown away.
+async fn copy_out(mut pipe: Pollable, mut stream: Stream, is_terminal: bool, stop: CancellationToken) {
     let mut buffer = vec![0; CHUNK];
     let mut connected = true;
     loop {
@@ -221,6 +224,9 @@ async fn copy_out(mut pipe: Pollable, mut stream: Stream, stop: CancellationToke
                 written = stream.write_all(&buffer[..amount]) => written.is_ok(),
                 () = stop.cancelled() => break,
             };
+        }
+        if !connected && !is_terminal {
+            return;
         }
     }
     let _ = stream.shutdown().await;

@@ -18,7 +18,8 @@ macro_rules! scenarios {
             process: exit_statuses, programs_that_cannot_run, signals, life_cycle, orphans_are_reaped, limits;
             set_up: environment_and_directory, users_and_capabilities, paths_and_names, read_only_root, bind_mounts;
             stdio: input_comes_back, large_streams_are_complete, a_stalled_stream_holds_nothing_else_up,
-                a_background_process_keeps_only_its_stream, closing_standard_input, no_streams_at_all;
+                a_background_process_keeps_only_its_stream, closing_standard_input,
+                a_closed_stream_is_a_closed_pipe, no_streams_at_all;
             sockets: there_and_back;
             terminal: a_terminal_is_one, resizing;
         }

@@ -123,6 +123,20 @@ pub(crate) async fn closing_standard_input(guest: &Guest) {
     guest.delete(ID).await.unwrap();
 }
 
+pub(crate) async fn a_closed_stream_is_a_closed_pipe(guest: &Guest) {
+    let spec = guest.spec(&["sh", "-c", "yes || true; echo ended >&2"]);
+    let mut session = guest.create(ID, &spec, Streams::All).await.unwrap();
+    guest.start_process(ID).await.unwrap();
+    let mut stdout = session.stdout.take().unwrap();
+    let mut said = [0; 2];
+    soon(stdout.read_exact(&mut said)).await.unwrap();
+    assert_eq!(&said, b"y\n");
+    drop(stdout);
+    assert_eq!(guest.wait(ID).await.unwrap(), 0);
+    assert!(soon(text(session.stderr.take())).await.ends_with("ended\n"));
+    guest.delete(ID).await.unwrap();
+}
+
 pub(crate) async fn no_streams_at_all(guest: &Guest) {
     let spec = guest.spec(&["sh", "-c", "cat; echo into the void; echo and this >&2"]);
     let session = guest.create(ID, &spec, Streams::None).await.unwrap();
