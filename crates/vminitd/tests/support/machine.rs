@@ -36,7 +36,7 @@ fn image(name: &str, source: &Path, fill: impl FnOnce(&Path)) -> PathBuf {
     let lock = File::create(directory.join("lock")).unwrap();
     lock.lock().unwrap();
     let image = directory.join(name);
-    if modified(&image) < modified(source) {
+    if modified(&image) < Some(modified(source).expect("source exists")) {
         let root = TempDir::new().unwrap();
         fs::set_permissions(root.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         fill(root.path());
@@ -47,8 +47,11 @@ fn image(name: &str, source: &Path, fill: impl FnOnce(&Path)) -> PathBuf {
     image
 }
 
-/// The agent's disk, with the agent built when its sources changed.
-fn init_disk() -> PathBuf {
+/// The agent: `CONTAINER_TEST_AGENT`, else built when its sources changed.
+fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("CONTAINER_TEST_AGENT") {
+        return program.into();
+    }
     let target = workspace().join("target");
     let mut build = Command::new(env!("CARGO"));
     build
@@ -70,7 +73,12 @@ fn init_disk() -> PathBuf {
             "-C target-feature=+crt-static",
         );
     shell(&mut build);
-    let program = target.join(TRIPLE).join("release/vminitd");
+    target.join(TRIPLE).join("release/vminitd")
+}
+
+/// The agent's disk.
+fn init_disk() -> PathBuf {
+    let program = program();
     image("init.erofs", &program, |root| {
         for directory in ["dev", "etc", "proc", "run", "sbin", "sys", "tmp"] {
             fs::create_dir(root.join(directory)).unwrap();
@@ -91,7 +99,14 @@ pub(crate) async fn start() -> Guest {
     config.cpus = 2;
     config.disks = vec![
         Disk::read_only(init_disk(), "init"),
-        Disk::read_only(image("root.erofs", Path::new(file!()), make_root), "image"),
+        Disk::read_only(
+            image(
+                "root.erofs",
+                &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/mod.rs"),
+                make_root,
+            ),
+            "image",
+        ),
         Disk::writable(&scratch, "scratch"),
     ];
     config.nics = vec![Nic {
