@@ -37,16 +37,16 @@ pub enum Error {
     Finish(#[source] Fault),
 }
 
-/// What is wrong with a layer or an entry of it.
+/// What is wrong with a layer or an entry of it. The text is complete: there is no further source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// The layer cannot be read or decompressed.
     #[error("cannot read: {0}")]
-    Read(#[source] io::Error),
+    Read(io::Error),
     /// The output cannot be written.
     #[error("cannot write: {0}")]
-    Write(#[source] io::Error),
+    Write(io::Error),
     /// The archive ends in the middle of an entry.
     #[error("archive is truncated")]
     Truncated,
