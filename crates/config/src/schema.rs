@@ -65,10 +65,17 @@ pub struct Container {
 impl Default for Container {
     fn default() -> Self {
         Self {
-            cpus: 4,
+            // More processors than the host has make nothing faster, and a hypervisor may refuse them.
+            cpus: processors().min(4),
             memory: MemorySize::gib(1),
         }
     }
+}
+
+/// The host's processors.
+fn processors() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(processors).unwrap_or(u32::MAX)
 }
 
 /// `[dns]`.
@@ -140,8 +147,7 @@ pub enum HomeMount {
 
 impl Default for Machine {
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let cpus = u32::try_from(processors / 2).unwrap_or(u32::MAX).max(4);
+        let cpus = (processors() / 2).max(4);
         let gib = u32::try_from(physical_memory() / (2 << 30))
             .unwrap_or(u32::MAX)
             .max(1);

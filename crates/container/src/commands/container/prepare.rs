@@ -6,7 +6,7 @@ use container_client::api::{ContainerCreateRequest, ContainerFilter};
 use container_client::images::Fetch;
 use container_client::{ApiClient, ImagesClient};
 use container_config::SystemConfiguration;
-use container_ipc::Error;
+use container_ipc::{Error, ErrorCode};
 use container_resource::{ContainerOptions, Kernel, KernelCommandLine, Platform};
 
 use super::configuration::Options;
@@ -99,7 +99,14 @@ fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
 async fn kernel(api: &ApiClient, flags: &ManagementFlags) -> Result<Kernel, Failure> {
     let platform = Platform::linux_host();
     let mut kernel = match &flags.kernel {
-        None => api.default_kernel(&platform).await?,
+        None => api.default_kernel(&platform).await.map_err(|error| match error.code {
+            ErrorCode::NotFound => Error::not_found(format!(
+                "default kernel not configured for architecture {}, please use the `container system kernel set` \
+                 command to configure it",
+                platform.architecture
+            )),
+            _ => error,
+        })?,
         Some(path) => {
             let path = absolute(Path::new(path)).map_err(Error::from)?;
             if !path.is_file() {

@@ -1,0 +1,154 @@
+//! `create`, `start`, `stop`, `kill`, `delete`, `list`, `inspect`, `logs`.
+
+use std::time::{Duration, Instant};
+
+use container_tests::{System, eventually};
+
+#[test]
+fn from_create_to_delete() {
+    let system = System::start();
+    assert_eq!(
+        system.ok([
+            "create",
+            "--name",
+            "life",
+            "busybox",
+            "sh",
+            "-c",
+            "echo started; exec sleep 1000"
+        ]),
+        "life"
+    );
+    assert_eq!(system.state("life"), "stopped");
+    assert_eq!(system.ok(["list", "-q"]), "");
+    assert_eq!(system.ok(["list", "-a", "-q"]), "life");
+    let logs = system.fails(["logs", "life"]);
+    assert!(logs.stderr.starts_with("Error: failed to "), "{logs:?}");
+    assert_eq!(system.ok(["start", "life"]), "life");
+    assert_eq!(system.ok(["start", "life"]), "life", "a second start is fine");
+    assert_eq!(system.state("life"), "running");
+    eventually(Duration::from_secs(5), "the output", || {
+        system.ok(["logs", "life"]) == "started"
+    });
+    assert!(
+        system.ok(["logs", "--boot", "life"]).contains("vminitd"),
+        "the boot log"
+    );
+    let running = system.fails(["delete", "life"]);
+    assert!(
+        running
+            .stderr
+            .contains("container life is running and can not be deleted"),
+        "{running:?}"
+    );
+    let start = Instant::now();
+    assert_eq!(system.ok(["kill", "life"]), "life");
+    assert!(start.elapsed() < Duration::from_secs(6));
+    assert_eq!(system.state("life"), "stopped");
+    let again = system.fails(["kill", "life"]);
+    assert!(
+        again
+            .stderr
+            .contains("no runtime client exists: container is stopped"),
+        "{again:?}"
+    );
+    assert_eq!(
+        system.ok(["stop", "life"]),
+        "life",
+        "stopping a stopped container is fine"
+    );
+    assert_eq!(system.ok(["delete", "life"]), "life");
+    let gone = system.fails(["inspect", "life"]);
+    assert_eq!(
+        (gone.code, gone.stderr.as_str()),
+        (1, "Error: container not found: life\n")
+    );
+}
+
+#[test]
+fn attached_starts_end_with_the_process() {
+    let system = System::start();
+    system.ok([
+        "create",
+        "-i",
+        "--name",
+        "counter",
+        "busybox",
+        "sh",
+        "-c",
+        "wc -l; exit 4",
+    ]);
+    let finished = system.run_with_input(["start", "-a", "-i", "counter"], b"1\n2\n3\n");
+    assert_eq!((finished.code, finished.stdout.trim()), (4, "3"), "{finished:?}");
+    assert_eq!(system.state("counter"), "stopped");
+}
+
+#[test]
+fn signals_reach_the_process() {
+    let system = System::start();
+    let script =
+        "trap 'echo term; exit 9' TERM; trap 'echo usr' USR1; echo ready; while :; do sleep 0.1; done";
+    system.ok(["run", "-d", "--name", "trap", "busybox", "sh", "-c", script]);
+    let logs = |text: &str| {
+        eventually(Duration::from_secs(10), text, || {
+            system.ok(["logs", "trap"]).contains(text)
+        });
+    };
+    logs("ready");
+    system.ok(["kill", "-s", "SIGUSR1", "trap"]);
+    logs("usr");
+    assert_eq!(system.ok(["stop", "trap"]), "trap");
+    logs("term");
+    assert_eq!(system.state("trap"), "stopped");
+    let unknown = system.run(["stop", "nobody"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("container with ID nobody not found"),
+        "{unknown:?}"
+    );
+    let none = system.fails(["stop"]);
+    assert_eq!(
+        (none.code, none.stderr.as_str()),
+        (1, "Error: no containers specified and --all not supplied\n")
+    );
+}
+
+#[test]
+fn a_foreground_run_passes_signals_on() {
+    let system = System::start();
+    let script = "trap 'echo got it; exit 5' INT; echo ready; while :; do sleep 0.1; done";
+    let mut command = system.command(["run", "--rm", "--name", "fore", "busybox", "sh", "-c", script]);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("container run");
+    let id = i32::try_from(child.id()).expect("a process id");
+    eventually(Duration::from_secs(60), "the shell to be ready", || {
+        let logs = system.run(["logs", "fore"]);
+        logs.stdout.contains("ready")
+    });
+    container_tests::signal("INT", id);
+    let output = child.wait_with_output().expect("its output");
+    assert_eq!(container_tests::code(output.status), 5);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ready\ngot it\n");
+}
+
+#[test]
+fn lists_in_every_format() {
+    let system = System::start();
+    system.ok(["create", "--name", "one", "--label", "a=b", "busybox"]);
+    let table = system.ok(["list", "-a"]);
+    assert!(table.starts_with("ID   IMAGE "), "{table}");
+    let json: serde_json::Value =
+        serde_json::from_str(&system.ok(["list", "-a", "--format", "json"])).expect("JSON");
+    assert_eq!(json[0]["configuration"]["labels"]["a"], "b");
+    assert_eq!(json[0]["status"]["state"], "stopped");
+    assert!(system.ok(["list", "-a", "--format", "yaml"]).contains("id: one"));
+    assert!(
+        system
+            .ok(["list", "-a", "--format", "toml"])
+            .contains("[[items]]")
+    );
+    let bad = system.fails(["list", "--format", "xml"]);
+    assert_eq!(bad.code, 64);
+}
