@@ -15,14 +15,14 @@ pub struct ManagementFlags {
     #[arg(
         long,
         value_name = "cap",
-        help = "Grant a Linux capability: [CAP_]NAME | ALL (any case)"
+        help = "Add a Linux capability, with or without CAP_, or ALL"
     )]
     pub cap_add: Vec<String>,
     /// Remove a Linux capability.
     #[arg(
         long,
         value_name = "cap",
-        help = "Remove a Linux capability: [CAP_]NAME | ALL (any case)"
+        help = "Drop a Linux capability, with or without CAP_, or ALL"
     )]
     pub cap_drop: Vec<String>,
     /// File that receives the container id.
@@ -50,39 +50,34 @@ pub struct ManagementFlags {
     #[arg(long, value_name = "arg")]
     pub kernel_arg: Vec<String>,
     /// Attach a label.
-    #[arg(
-        short = 'l',
-        long,
-        value_name = "label",
-        help = "Attach a label: key[=value]; a second \"=\" is an error"
-    )]
+    #[arg(short = 'l', long, value_name = "label", help = "Attach a label: key[=value]")]
     pub label: Vec<String>,
     /// Hide a path in the container (experimental).
     #[arg(
         long,
         value_name = "path",
-        help = "Hide a path in the container (experimental): absolute path | NONE (resets earlier values and the defaults)"
+        help = "Hide an absolute path, or NONE to empty the list so far (experimental)"
     )]
     pub masked_path: Vec<String>,
     /// Add a mount.
     #[arg(
         long,
         value_name = "mount",
-        help = "Add a mount: type=<virtiofs|bind|tmpfs|volume>,source=<>,target=<>,readonly,size=<>,mode=<>"
+        help = "Add a mount: type=<bind|tmpfs|volume>,source=S,target=T[,readonly][,size=N][,mode=M]"
     )]
     pub mount: Vec<String>,
     /// Container id.
     #[arg(
         long,
         value_name = "name",
-        help = "Container id: ^[a-zA-Z0-9][a-zA-Z0-9_.-]+$, at most 63 characters"
+        help = "Id of the container; a random one when absent"
     )]
     pub name: Option<String>,
     /// Attach to a network.
     #[arg(
         long,
         value_name = "network",
-        help = "Attach to a network: <name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=1280..65535] | none"
+        help = "Attach to a network: <name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=N], or none"
     )]
     pub network: Vec<String>,
     /// Leave resolv.conf alone.
@@ -103,7 +98,7 @@ pub struct ManagementFlags {
     #[arg(
         long,
         value_name = "platform",
-        help = "Platform to choose; wins over --os/--arch: os/arch[/variant]"
+        help = "Platform to choose: os/arch[/variant]; wins over --os and --arch"
     )]
     pub platform: Option<String>,
     /// Expose a guest unix socket on the host.
@@ -120,7 +115,7 @@ pub struct ManagementFlags {
     #[arg(
         long,
         value_name = "path",
-        help = "Make a path read-only (experimental): absolute path | NONE"
+        help = "Make an absolute path read-only, or NONE to empty the list so far (experimental)"
     )]
     pub read_only_path: Vec<String>,
     /// Delete the container once it stops.
@@ -139,11 +134,7 @@ pub struct ManagementFlags {
     #[arg(long, value_name = "shm-size")]
     pub shm_size: Option<String>,
     /// Mount a tmpfs.
-    #[arg(
-        long,
-        value_name = "tmpfs",
-        help = "Mount a tmpfs: absolute path only (no options)"
-    )]
+    #[arg(long, value_name = "tmpfs", help = "Mount a tmpfs at an absolute path")]
     pub tmpfs: Vec<String>,
     /// Nested virtualization.
     #[arg(long)]

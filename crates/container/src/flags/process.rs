@@ -11,14 +11,14 @@ pub struct ProcessFlags {
         short = 'e',
         long,
         value_name = "env",
-        help = "Add an environment variable: KEY=VALUE | KEY (copy from caller environment; dropped when unset there)"
+        help = "Set an environment variable: KEY=VALUE, or KEY to take it over from here"
     )]
     pub env: Vec<String>,
     /// Read environment variables from a file.
     #[arg(
         long,
         value_name = "env-file",
-        help = "Read environment variables from a file: path to a KEY=VALUE file, # comments"
+        help = "Read environment variables from a file of KEY=VALUE lines"
     )]
     pub env_file: Vec<String>,
     /// Group id of the process.
@@ -35,7 +35,7 @@ pub struct ProcessFlags {
         short = 'u',
         long,
         value_name = "user",
-        help = "User to run as; wins over --uid/--gid: name|uid[:gid]"
+        help = "User to run as: <name|uid>[:<group|gid>]; wins over --uid and --gid"
     )]
     pub user: Option<String>,
     /// Numeric user id.
@@ -45,7 +45,7 @@ pub struct ProcessFlags {
     #[arg(
         long,
         value_name = "limit",
-        help = "Set a resource limit: <type>=<soft>[:<hard>] ; numbers, unlimited or -1"
+        help = "Set a resource limit: <type>=<soft>[:<hard>], numbers or 'unlimited'"
     )]
     pub ulimit: Vec<String>,
     /// Initial working directory.

@@ -14,7 +14,7 @@ pub struct ResourceFlags {
         short = 'm',
         long,
         value_name = "memory",
-        help = "Memory of the VM: size; bare number = bytes; K/M/G/T/P[B|iB]; truncated to whole MiB; server minimum 200 MiB"
+        help = "Memory of the VM, at least 200m: a number of bytes, or with K, M, G, T or P"
     )]
     pub memory: Option<String>,
 }

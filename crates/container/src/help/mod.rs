@@ -7,7 +7,7 @@ mod root;
 mod usage;
 
 pub use root::render_root;
-pub use usage::{positionals, usage_line};
+pub use usage::{option_label, positionals, usage_line};
 
 use clap::{Arg, Command};
 use layout::Section;
@@ -128,7 +128,7 @@ fn argument_sections(command: &Command, look: Look) -> Vec<Section> {
                 &mut sections[index]
             }
         };
-        section.push(usage::label(arg), option_help(arg));
+        section.push(option_label(arg), option_help(arg));
     }
     sections.push(plain);
     sections.retain(|section| !section.is_empty());

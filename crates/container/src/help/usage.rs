@@ -45,7 +45,7 @@ pub(super) fn help_lines(arg: &Arg) -> Vec<String> {
 }
 
 /// `-e, --env <env>`.
-pub(super) fn label(arg: &Arg) -> String {
+pub fn option_label(arg: &Arg) -> String {
     let mut names = Vec::new();
     if let Some(short) = arg.get_short() {
         names.push(format!("-{short}"));

@@ -354,7 +354,7 @@ mod tests {
                 configuration.resources.cpus,
                 configuration.resources.memory_in_bytes
             ),
-            (4, 1 << 30)
+            (SystemConfiguration::default().container.cpus, 1 << 30)
         );
         assert_eq!(configuration.masked_paths.as_ref().map(Vec::len), Some(11));
         assert_eq!(
