@@ -59,12 +59,7 @@ impl Agent {
         let connector = service_fn(move |_| {
             let stream = stream.lock().ok().and_then(|mut stream| stream.take());
             async move {
-                let lost = || {
-                    io::Error::new(
-                        io::ErrorKind::NotConnected,
-                        "connection to the agent is lost",
-                    )
-                };
+                let lost = || io::Error::new(io::ErrorKind::NotConnected, "connection to the agent is lost");
                 stream.map(TokioIo::new).ok_or_else(lost)
             }
         });
@@ -152,9 +147,7 @@ impl Agent {
     /// The agent's, with its code and message; `Interrupted` when the connection is lost.
     pub async fn copy(&self, request: proto::CopyRequest) -> Result<CopyProgress, Error> {
         let reply = self.client.clone().copy(request).await;
-        let replies = reply
-            .map_err(|status| error_from_status(&status))?
-            .into_inner();
+        let replies = reply.map_err(|status| error_from_status(&status))?.into_inner();
         Ok(CopyProgress { replies })
     }
 }
@@ -177,15 +170,10 @@ impl CopyProgress {
             .await
             .map_err(|status| error_from_status(&status))?;
         match reply {
-            Some(reply) if !reply.error.is_empty() => {
-                Err(Error::new(ErrorCode::InternalError, reply.error))
-            }
+            Some(reply) if !reply.error.is_empty() => Err(Error::new(ErrorCode::InternalError, reply.error)),
             Some(reply) if reply.status() == copy_response::Status::Complete => Ok(None),
             Some(reply) => Ok(Some(reply)),
-            None => Err(Error::new(
-                ErrorCode::Interrupted,
-                "copy ended without a result",
-            )),
+            None => Err(Error::new(ErrorCode::Interrupted, "copy ended without a result")),
         }
     }
 }

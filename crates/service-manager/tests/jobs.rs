@@ -229,7 +229,10 @@ async fn a_socket_can_be_handed_down() {
     std::os::unix::net::UnixStream::connect(&path).unwrap();
     manager.kill("heir").await.unwrap();
     // Between fork and exec the processes of other tests have a copy.
-    until("the socket is dead", || std::os::unix::net::UnixStream::connect(&path).is_err()).await;
+    until("the socket is dead", || {
+        std::os::unix::net::UnixStream::connect(&path).is_err()
+    })
+    .await;
 
     // What cannot start is reported although a descriptor moves in between.
     job.program = "/no/such/program".into();
