@@ -5,6 +5,8 @@ mod entries;
 mod hostile;
 mod layers;
 mod reader;
+// umoci unpacks on Linux only.
+#[cfg(target_os = "linux")]
 mod umoci;
 
 use std::path::Path;
