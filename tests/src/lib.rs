@@ -5,6 +5,7 @@
 
 mod leftovers;
 mod programs;
+mod terminal;
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use programs::{artifact, program};
+pub use terminal::Terminal;
 
 /// How long any single command may take before the test fails.
 const COMMAND_LIMIT: Duration = Duration::from_secs(120);
