@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Instant;
 
 use container_sandbox::server::SandboxContextServer;
@@ -11,6 +12,7 @@ use container_sandbox::{AGENT_PORT, MAX_MESSAGE_SIZE};
 use futures_util::stream;
 use tonic::transport::Server;
 
+use crate::launcher::Launcher;
 use crate::log::log;
 use crate::process::Reaper;
 use crate::service::Service;
@@ -25,14 +27,16 @@ use crate::{boot, netlink};
 pub fn run(link: Option<RawFd>) -> io::Result<Infallible> {
     let started = Instant::now();
     boot::prepare();
+    // Before anything has made a second thread.
+    let launcher = Launcher::fork()?;
     log!("booted in {} ms", started.elapsed().as_millis());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(link, started))
+    runtime.block_on(serve(link, launcher, started))
 }
 
-async fn serve(link: Option<RawFd>, started: Instant) -> io::Result<Infallible> {
+async fn serve(link: Option<RawFd>, launcher: Launcher, started: Instant) -> io::Result<Infallible> {
     let reaper = Reaper::start()?;
     let transport = match link {
         // SAFETY: whoever started the agent gave it this descriptor, and it is used nowhere else.
@@ -40,14 +44,15 @@ async fn serve(link: Option<RawFd>, started: Instant) -> io::Result<Infallible> 
         None => Transport::find().await?,
     };
     let listener = transport.listen(AGENT_PORT)?;
+    let helper = launcher.pid();
     log!("serving after {} ms", started.elapsed().as_millis());
     std::thread::Builder::new()
         .name("cgroup".into())
-        .spawn(move || boot::contain(started))?;
+        .spawn(move || boot::contain(helper, started))?;
     if let Err(error) = netlink::set_link("lo", true, None) {
         log!("cannot bring lo up: {error}");
     }
-    let server = SandboxContextServer::new(Service::new(transport.clone(), reaper))
+    let server = SandboxContextServer::new(Service::new(transport.clone(), reaper, Arc::new(launcher)))
         .max_decoding_message_size(MAX_MESSAGE_SIZE)
         .max_encoding_message_size(MAX_MESSAGE_SIZE);
     let connections = stream::unfold(listener, async |mut listener| {

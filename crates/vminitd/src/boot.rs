@@ -8,6 +8,8 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::process::Pid;
+
 use crate::cgroup::{self, Cgroup};
 use crate::launcher::mount;
 use crate::launcher::syscalls::MountCall;
@@ -102,10 +104,10 @@ fn raise_open_files() -> io::Result<()> {
     )?)
 }
 
-/// Moves the agent to a control group of its own, and says when it uses more memory than it should. Blocks
+/// Moves the agent and its launcher to a control group of their own, and says when it uses more memory than it should. Blocks
 /// for as long as the agent lives: moving takes the kernel milliseconds that the start should not wait for.
-pub(crate) fn contain(started: Instant) {
-    match move_to_own_group() {
+pub(crate) fn contain(launcher: Pid, started: Instant) {
+    match move_to_own_group(launcher) {
         Ok(group) => {
             log!("in its own cgroup after {} ms", started.elapsed().as_millis());
             watch_memory(&group);
@@ -114,7 +116,7 @@ pub(crate) fn contain(started: Instant) {
     }
 }
 
-fn move_to_own_group() -> crate::error::Result<Cgroup> {
+fn move_to_own_group(launcher: Pid) -> crate::error::Result<Cgroup> {
     use crate::error::Context;
     let group = Cgroup::create(Path::new("/vminitd"))?;
     for (file, value) in [("memory.high", MEMORY_HIGH), ("memory.low", MEMORY_LOW)] {
@@ -125,9 +127,11 @@ fn move_to_own_group() -> crate::error::Result<Cgroup> {
                 .context(|| format!("failed to set {file}"))?;
         }
     }
-    group
-        .write("cgroup.procs", "0")
-        .context(|| "failed to move".into())?;
+    for pid in [0, launcher.as_raw_nonzero().get()] {
+        group
+            .write("cgroup.procs", &pid.to_string())
+            .context(|| "failed to move".into())?;
+    }
     Ok(group)
 }
 

@@ -9,7 +9,7 @@ fn main() -> std::process::ExitCode {
     let args: Vec<String> = args.collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let status = match (name.as_str(), &words[..]) {
-        ("vmexec", _) => vminitd::launcher::main(&args),
+        ("vmexec", _) => vminitd::launcher::main(),
         (name, _) if name.ends_with(".cz-init") => vminitd::init::main(&args),
         (_, ["init", ..]) => vminitd::init::main(&args[1..]),
         (_, ["pause"]) => vminitd::init::pause(),

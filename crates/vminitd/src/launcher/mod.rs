@@ -1,9 +1,8 @@
 //! The launcher: turns a fresh process into a container's (behaviour.md 29.4).
 //!
-//! The agent clones itself into the container's control group and namespaces, and the clone runs the agent's
-//! own binary again as `vmexec run` or `vmexec exec`. That process, alone and with one thread, does the rest
-//! and becomes the container's program, so that a process costs one fork and two execs. What it finds out on
-//! the way it tells the agent over [`Control`].
+//! The launcher is a process of one thread that waits for the agent's requests ([`server`]). It clones itself straight
+//! into the container's control group and namespaces; the clone does the rest, alone, and becomes the container's
+//! program. What it finds out on the way it tells the agent over [`Control`].
 
 mod capabilities;
 mod control;
@@ -11,14 +10,17 @@ mod error;
 mod linux;
 mod mounts;
 mod program;
+mod request;
 mod run;
+mod server;
+mod socket;
 pub mod syscalls;
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
 use std::fs;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 pub use control::Control;
@@ -26,45 +28,24 @@ pub(crate) use control::{Failure, Report};
 pub use error::Error;
 pub use linux::Linux;
 pub(crate) use linux::{mount, mount_below};
+pub(crate) use request::{Child, Request, What};
 pub(crate) use run::sysctl_path;
 pub use run::{exec, run};
 use serde::de::DeserializeOwned;
-
-/// Descriptor of the launcher that is its [`Control`].
-pub(crate) const CONTROL_FD: RawFd = 3;
-
-/// Descriptor of the launcher that is a pidfd of the container's first process, for `vmexec exec`.
-pub(crate) const CONTAINER_FD: RawFd = 4;
+pub(crate) use server::Launcher;
+pub use server::main;
 
 /// `PATH` of a process that has none (behaviour.md 30.6).
 pub(crate) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Runs the launcher: `run --bundle-path DIRECTORY` or `exec --process-path FILE`. Returns the exit status of
-/// a launcher that failed, after it has told the agent why.
-pub fn main(args: &[String]) -> i32 {
-    // SAFETY: the agent started this process with its end of the control socket as this descriptor, and
-    // nothing else here uses it.
-    let control = Control::from_fd(unsafe { OwnedFd::from_raw_fd(CONTROL_FD) });
-    let Err(error) = launch(args, &control);
-    // Without the agent there is nobody to tell.
-    let _ = control.failed(&error);
-    127
-}
-
-fn launch(args: &[String], control: &Control) -> Result<Infallible, Error> {
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args[..] {
-        ["run", "--bundle-path", bundle] => {
-            run(&Linux, &read(&Path::new(bundle).join("config.json"))?, control)
+/// Becomes what a request asks for. Returns only to say why not.
+fn become_process(what: &What, container: Option<&OwnedFd>, control: &Control) -> Result<Infallible, Error> {
+    match (what, container) {
+        (What::Run { bundle, .. }, _) => run(&Linux, &read(&bundle.join("config.json"))?, control),
+        (What::Exec { process }, Some(container)) => {
+            exec(&Linux, &read(process)?, container.as_fd(), control)
         }
-        ["exec", "--process-path", path] => {
-            // SAFETY: as above.
-            let container = unsafe { OwnedFd::from_raw_fd(CONTAINER_FD) };
-            exec(&Linux, &read(Path::new(path))?, container.as_fd(), control)
-        }
-        _ => Err(Error::Configuration(
-            "usage: vmexec run --bundle-path DIRECTORY | exec --process-path FILE".into(),
-        )),
+        (What::Exec { .. }, None) => Err(Error::Configuration("no container to enter".into())),
     }
 }
 

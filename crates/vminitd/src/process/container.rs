@@ -11,10 +11,11 @@ use oci_spec::runtime::Spec;
 
 use super::fixup;
 use super::lifecycle::{Launch, Process};
-use super::spawn;
+use super::namespaces;
 use super::stdio::Streams;
 use crate::cgroup::Cgroup;
 use crate::error::{Context, Error, Result};
+use crate::launcher::What;
 use crate::rooted::Root;
 
 /// Where bundles are.
@@ -35,7 +36,7 @@ impl Container {
     /// Writes the bundle and makes the control group. Blocks.
     pub(super) fn create(id: &str, configuration: &[u8], streams: Streams) -> Result<Self> {
         let mut spec = fixup::parse(configuration)?;
-        let namespaces = spawn::namespaces(&spec)?;
+        let namespaces = namespaces::of(&spec)?;
         let root_path = spec.root().as_ref().map(|root| root.path().clone());
         let root_path = root_path.ok_or_else(|| Error::Invalid("container has no root".into()))?;
         let root = Root::open(&root_path).context(|| format!("failed to open {}", root_path.display()))?;
@@ -58,17 +59,11 @@ impl Container {
                 return Err(error);
             }
         };
-        let args = vec![
-            "vmexec".into(),
-            "run".into(),
-            "--bundle-path".into(),
-            bundle.display().to_string(),
-        ];
-        let launch = Launch {
-            args,
+        let what = What::Run {
+            bundle: bundle.clone(),
             namespaces,
-            terminal,
         };
+        let launch = Launch { what, terminal };
         Ok(Self {
             id: id.to_owned(),
             root: root_path,
@@ -96,15 +91,8 @@ impl Container {
             )));
         }
         let path = write_json(&self.exec_directory(id).join("process.json"), &process)?;
-        let args = vec![
-            "vmexec".into(),
-            "exec".into(),
-            "--process-path".into(),
-            path.display().to_string(),
-        ];
         let launch = Launch {
-            args,
-            namespaces: 0,
+            what: What::Exec { process: path },
             terminal: process.terminal() == Some(true),
         };
         others.insert(

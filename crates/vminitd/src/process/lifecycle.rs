@@ -9,16 +9,14 @@ use rustix::termios::Winsize;
 use tokio::sync::watch;
 
 use super::reaper::{Exit, Reaper};
-use super::spawn::{Child, Clone};
 use super::stdio::{Prepared, Stdio, Streams};
 use crate::error::{Context, Error, Result, blocking};
-use crate::launcher::{CONTAINER_FD, CONTROL_FD, Control, Failure, Report};
+use crate::launcher::{Child, Control, Failure, Launcher, Report, Request, What};
 
-/// How the launcher is started.
+/// What the launcher is asked for.
 #[derive(Debug)]
 pub(super) struct Launch {
-    pub(super) args: Vec<String>,
-    pub(super) namespaces: c_int,
+    pub(super) what: What,
     pub(super) terminal: bool,
 }
 
@@ -62,12 +60,13 @@ impl Process {
     pub(super) async fn start(
         self: Arc<Self>,
         reaper: Reaper,
+        launcher: Arc<Launcher>,
         cgroup: Option<OwnedFd>,
         container: Option<Arc<OwnedFd>>,
     ) -> Result<i32> {
         let (streams, size) = self.begin()?;
         let process = Arc::clone(&self);
-        let launched = blocking(move || process.launch(streams, &reaper, cgroup, container)).await;
+        let launched = blocking(move || process.launch(streams, &reaper, &launcher, cgroup, container)).await;
         let started = launched.and_then(|(child, prepared, terminal)| {
             let stdio = prepared
                 .start(terminal)
@@ -105,33 +104,27 @@ impl Process {
         }
     }
 
-    /// Clones the launcher and listens to it until it has become the program.
+    /// Asks the launcher for the process, and listens to it until it has become its program.
     fn launch(
         &self,
         streams: Streams,
         reaper: &Reaper,
+        launcher: &Launcher,
         cgroup: Option<OwnedFd>,
         container: Option<Arc<OwnedFd>>,
     ) -> Result<(Child, Prepared, Option<OwnedFd>)> {
         let (fds, prepared) = streams.prepare(self.launch.terminal)?;
-        let (theirs, ours) = Control::pair().context(|| "failed to start the launcher".into())?;
-        let mut descriptors = fds.borrow().to_vec();
-        debug_assert_eq!(descriptors.len(), CONTROL_FD as usize);
-        descriptors.push(theirs.as_fd());
-        if let Some(container) = &container {
-            debug_assert_eq!(descriptors.len(), CONTAINER_FD as usize);
-            descriptors.push(container.as_fd());
-        }
-        let clone = Clone {
-            args: &self.launch.args.iter().map(String::as_str).collect::<Vec<_>>(),
-            namespaces: self.launch.namespaces,
-            join: container.as_ref().map(|container| container.as_fd()),
+        let (theirs, ours) = Control::pair().context(|| "failed to launch".into())?;
+        let request = Request {
+            what: &self.launch.what,
+            stdio: fds.borrow(),
+            control: theirs.as_fd(),
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
-            fds: &descriptors,
+            container: container.as_ref().map(|container| container.as_fd()),
         };
         let child = reaper
-            .watch(self.exit.clone(), || clone.start())
-            .context(|| "failed to start the launcher".into())?;
+            .watch(self.exit.clone(), || launcher.launch(&request))
+            .context(|| "failed to launch".into())?;
         // The ends of streams are seen when nobody else has their other ends open.
         drop(fds);
         drop(theirs);

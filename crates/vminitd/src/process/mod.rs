@@ -3,8 +3,8 @@
 mod container;
 mod fixup;
 mod lifecycle;
+mod namespaces;
 mod reaper;
-mod spawn;
 mod stdio;
 mod users;
 
@@ -17,6 +17,7 @@ pub(crate) use stdio::Ports;
 use stdio::Streams;
 
 use crate::error::{Error, Result, blocking};
+use crate::launcher::Launcher;
 use crate::transport::Transport;
 
 /// All containers of the virtual machine. Clones share them.
@@ -24,6 +25,7 @@ use crate::transport::Transport;
 pub(crate) struct Processes {
     transport: Transport,
     reaper: Reaper,
+    launcher: Arc<Launcher>,
     /// `None` stands for a container that is being made or dismantled.
     containers: Arc<Mutex<HashMap<String, Option<Arc<Container>>>>>,
 }
@@ -56,10 +58,11 @@ impl ProcessName {
 }
 
 impl Processes {
-    pub(crate) fn new(transport: Transport, reaper: Reaper) -> Self {
+    pub(crate) fn new(transport: Transport, reaper: Reaper, launcher: Arc<Launcher>) -> Self {
         Self {
             transport,
             reaper,
+            launcher,
             containers: Arc::default(),
         }
     }
@@ -88,7 +91,7 @@ impl Processes {
         } else {
             Some(container.init().pidfd()?)
         };
-        let started = process.start(self.reaper.clone(), cgroup, inside);
+        let started = process.start(self.reaper.clone(), Arc::clone(&self.launcher), cgroup, inside);
         // A caller that gives up does not leave a process that is neither started nor not.
         tokio::spawn(started)
             .await

@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::spawn::Child;
+use crate::launcher::Child;
 use crate::log::log;
 
 /// How a process ended.

@@ -13,11 +13,14 @@ mod proxies;
 mod statistics;
 mod system;
 
+use std::sync::Arc;
+
 use container_sandbox::proto::*;
 use container_sandbox::server::SandboxContext;
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
+use crate::launcher::Launcher;
 use crate::process::{Processes, Reaper};
 use crate::transport::Transport;
 use environment::Environment;
@@ -34,9 +37,9 @@ pub struct Service {
 
 impl Service {
     /// A service for one host. Must be made within the runtime.
-    pub(crate) fn new(transport: Transport, reaper: Reaper) -> Self {
+    pub(crate) fn new(transport: Transport, reaper: Reaper, launcher: Arc<Launcher>) -> Self {
         Self {
-            processes: Processes::new(transport.clone(), reaper),
+            processes: Processes::new(transport.clone(), reaper, launcher),
             environment: Environment::inherited(),
             proxies: Proxies::new(transport.clone()),
             transport,
