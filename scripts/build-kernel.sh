@@ -8,7 +8,7 @@
 #
 # The result is an uncompressed kernel: an ELF vmlinux with a PVH entry on
 # x86_64, an Image on arm64. It is kept in ~/.cache/container-kernel under a hash
-# of the source's version, the configuration and this script, so that another
+# of the source's version, the configuration and the steps below, so that another
 # checkout finds it there.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -36,24 +36,18 @@ if [ -n "$source" ]; then
   [ -r "$source" ] || die "cannot read '$source'"
   version=$(sha256sum < "$source")
 else
-  # The first of them that the machine's Debian has.
-  for package in linux-source-6.12 linux-source; do
-    version=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package" 2>/dev/null || true)
-    [[ $version != installed\ * ]] || break
-    if apt-cache show "$package" >/dev/null 2>&1; then
-      apt_install "$package"
-      version=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$package")
-      break
-    fi
-  done
-  [[ $version == installed\ * ]] || die "no linux-source package here; give a kernel.org tarball with --source"
-  source=$(dpkg -L "$package" | grep -m1 '/linux-source-.*\.tar\.xz$') || {
+  package=$(linux_source) || die "no linux-source package here; give a kernel.org tarball with --source"
+  apt_install "$package"
+  if ! source=$(dpkg -L "$package" | grep -m1 '/linux-source-.*\.tar\.xz$'); then
+    # It is only a name for the one of the distribution's kernel.
     package=$(dpkg-query -W -f '${Depends}' "$package" | grep -o 'linux-source-[0-9.]*')
-    source=/usr/src/$package.tar.xz version=$(dpkg-query -W -f '${Version}' "$package")
-  }
+    source=/usr/src/$package.tar.xz
+  fi
+  version=$(dpkg-query -W -f '${Version}' "$package")
 fi
 configs=("$root/kernel/config-common" "$root/kernel/config-$arch")
-key=$({ echo "$arch $version"; cat "${configs[@]}" "$0"; } | sha256sum | cut -c1-16)
+steps=$(sed -n '/^# The steps/,/^# The end/p' "$0")
+key=$({ echo "$arch $version $steps"; cat "${configs[@]}"; } | sha256sum | cut -c1-16)
 store=$cache/container-kernel/$key
 
 install_result() {
@@ -71,9 +65,13 @@ apt_install bc bison flex gcc libelf-dev make xz-utils
 [ "$arch" = "$(uname -m)" ] || [ "$arch-$(uname -m)" = arm64-aarch64 ] || apt_install "gcc-${cross%-}"
 export PATH=/usr/bin:$PATH
 
-work=$(mktemp -d "$cache/container-kernel/build.XXXXXX")
+# Nobody else has it: what is there is left over from a build that was killed.
+work=$cache/container-kernel/build-$key
+rm -rf "$work"; mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 started=$SECONDS
+
+# The steps, every change of which makes another kernel.
 say "unpacking $source"
 # Documentation and the largest drivers, none of which the configurations use,
 # are half of the archive; Kconfig wants their Kconfig files all the same.
@@ -105,6 +103,8 @@ else
   cp "$work/out/$result" "$work/store/kernel"
 fi
 cp "$work/out/.config" "$work/store/config"
+# The end of the steps.
+
 rm -rf "$store"; mv "$work/store" "$store"
 install_result
 say "$output: $(stat -c %s "$output") bytes in $((SECONDS - started)) s"

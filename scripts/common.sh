@@ -3,6 +3,13 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}
 
+# With another HOME than the one that rustup was installed in, its cargo does not
+# find the toolchains.
+if _cargo=$(command -v cargo) && [ -d "${_cargo%/.cargo/bin/cargo}/.rustup" ] &&
+  ! (cd "$root" && cargo --version >/dev/null 2>&1); then
+  export RUSTUP_HOME=${_cargo%/.cargo/bin/cargo}/.rustup
+fi
+
 say() { echo "${0##*/}: $*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -14,11 +21,24 @@ as_root() {
   fi
 }
 
+# installed PACKAGE: whether it is
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# linux_source prints the package of kernel sources to use: the first that is
+# installed, or that apt knows.
+linux_source() {
+  local package
+  for package in linux-source-6.12 linux-source; do
+    if installed "$package" || apt-cache show "$package" >/dev/null 2>&1; then echo "$package"; return; fi
+  done
+  return 1
+}
+
 # apt_install PACKAGE... installs what is missing, and nothing when all is there.
 apt_install() {
   local missing=() package
   for package in "$@"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    installed "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "needs ${missing[*]}, and there is no apt-get to install them with"

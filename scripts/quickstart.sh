@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 cd "$root"
 started=$SECONDS
-step() { printf '\033[1m[%3d s]\033[0m %s\n' $((SECONDS - started)) "$*" >&2; }
+step() { printf '[%3d s] %s\n' $((SECONDS - started)) "$*" >&2; }
 
 case $(uname -m) in aarch64) arch=arm64 ;; *) arch=$(uname -m) ;; esac
 kernel=build/kernel/vmlinux-$arch
@@ -14,12 +14,16 @@ kernel=build/kernel/vmlinux-$arch
 step "Debian packages"
 scripts/setup-debian.sh
 
-step "Kernel and binaries (the first time: some minutes)"
-# One after the other: either keeps all processors busy.
-scripts/build-kernel.sh --arch "$arch"
-cargo build --release --locked --workspace --exclude vminitd
+step "Kernel (in the background) and binaries: the first time, this takes some minutes"
+mkdir -p build
+setsid nice -n 10 scripts/build-kernel.sh --arch "$arch" >build/kernel.log 2>&1 </dev/null &
+building=$!
+trap 'kill -- "-$building" 2>/dev/null || true' EXIT
+cargo build --release --locked --workspace --exclude vminitd --exclude container-tests
 step "Init image"
 scripts/make-init-image.sh
+step "Kernel: what is left of its build"
+wait "$building" || { tail -n 20 build/kernel.log >&2; die "the guest kernel was not built (build/kernel.log)"; }
 
 container=${CARGO_TARGET_DIR:-target}/release/container
 step "Starting the system"

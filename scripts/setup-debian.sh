@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and running need; run again, it
-# installs nothing.
+# Installs the Debian packages that building and running need, those of the guest
+# kernel's build among them; run again, it installs nothing.
 #
 #   setup-debian.sh [--tests]
 #
@@ -21,9 +21,12 @@ case ${1:-} in
 esac
 [ -r /etc/debian_version ] || die "this is not Debian; install QEMU, gcc, make and a Rust of rust-toolchain.toml's version yourself"
 
-# The kernel's own build packages are named in build-kernel.sh, which needs them
-# only when the kernel is not in the cache.
 packages=(gcc libc6-dev make qemu-system-x86 busybox-static ca-certificates)
+# What build-kernel.sh asks for: here with everything else, so that nothing is
+# installed while it works beside others.
+packages+=(bc bison flex libelf-dev xz-utils)
+source=$(linux_source) || { as_root apt-get -q update >/dev/null && source=$(linux_source); } || source=
+[ -z "$source" ] || packages+=("$source")
 
 wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
 have=$(cd "$root" && cargo --version 2>/dev/null | cut -d' ' -f2 || true)
@@ -31,5 +34,5 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   packages+=(cargo-web rustc-web)
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
-[ -z "$tests" ] || packages+=(skopeo umoci erofs-utils e2fsprogs docker-registry mmdebstrap tmux python3)
+[ -z "$tests" ] || packages+=(binutils docker-registry e2fsprogs erofs-utils mmdebstrap python3 skopeo tmux umoci)
 apt_install "${packages[@]}"
