@@ -175,3 +175,64 @@ fn missing_parts_are_named() {
     assert!(image.stderr.contains("127.0.0.1:1"), "{image:?}");
     assert_eq!(system.ok(["list", "-a", "-q"]), "");
 }
+
+/// A small file system mounted below a scratch home, gone when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn mount(path: std::path::PathBuf, size: &str) -> Option<Self> {
+        std::fs::create_dir_all(&path).expect("the mount point");
+        let option = format!("size={size}");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &option, "tmpfs"])
+            .arg(&path)
+            .output();
+        mounted
+            .is_ok_and(|output| output.status.success())
+            .then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount")
+            .arg("-l")
+            .arg(&self.0)
+            .status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_leaves_nothing_half_written() {
+    let mut system = System::unstarted();
+    let Some(disk) = SmallDisk::mount(system.home().join(".local"), "3200k") else {
+        eprintln!("SKIPPED: mounting a small disk needs root");
+        return;
+    };
+    system.boot();
+    let kernel = container_tests::artifact("CONTAINER_TEST_KERNEL");
+    let image = container_tests::artifact("CONTAINER_TEST_INIT_IMAGE");
+    let commands = [
+        vec![
+            "system",
+            "kernel",
+            "set",
+            "--binary",
+            kernel.to_str().expect("UTF-8"),
+        ],
+        vec!["image", "load", "-i", image.to_str().expect("UTF-8")],
+    ];
+    for command in commands {
+        let failed = system.fails(&command);
+        assert_eq!((failed.code, failed.stderr.lines().count()), (1, 1), "{failed:?}");
+        assert!(failed.stderr.contains("No space left on device"), "{failed:?}");
+    }
+    let left = |path: &str| std::fs::read_dir(system.app_root().join(path)).map_or(0, Iterator::count);
+    assert_eq!(
+        (left("kernels"), left("content/ingest"), left("snapshots/ingest")),
+        (0, 0, 0)
+    );
+    system.stop();
+    drop(disk);
+}

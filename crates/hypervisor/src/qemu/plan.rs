@@ -231,11 +231,11 @@ lsm=lockdown,capability,landlock,yama,apparmor init=/sbin/vminitd ro rootfstype=
 -add-fd fd=11,set=1
 -blockdev driver=file,node-name=disk0,filename=/dev/fdset/1,aio=threads,cache.direct=off,cache.no-flush=off,\
 read-only=on,locking=off
--device virtio-blk-device,drive=disk0,serial=init
+-device virtio-blk-device,drive=disk0,serial=init,werror=report,rerror=report
 -add-fd fd=12,set=2
 -blockdev driver=file,node-name=disk1,filename=/dev/fdset/2,aio=threads,cache.direct=off,cache.no-flush=off,\
 read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
--device virtio-blk-device,drive=disk1,serial=scratch
+-device virtio-blk-device,drive=disk1,serial=scratch,werror=report,rerror=report
 -netdev user,id=net0,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,restrict=off
 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
 -device virtio-serial-device,max_ports=2
@@ -273,7 +273,9 @@ read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
             assert!(line.contains(&format!("-cpu {cpu}\n")), "{line}");
             assert!(line.contains("-append console=hvc0 panic=-1 "), "{line}");
             assert!(
-                line.contains("-device virtio-blk-device,drive=disk0,serial=init\n"),
+                line.contains(
+                    "-device virtio-blk-device,drive=disk0,serial=init,werror=report,rerror=report\n"
+                ),
                 "{line}"
             );
         }

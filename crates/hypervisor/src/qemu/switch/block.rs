@@ -68,6 +68,9 @@ impl Switch for VirtioBlk<'_> {
         Options::new("virtio-blk-device")
             .set("drive", self.drive)
             .set("serial", self.serial)
+            // The guest is told of a full host disk. QEMU's default stops the machine without a word.
+            .set("werror", "report")
+            .set("rerror", "report")
             .into_value()
     }
 }
@@ -112,6 +115,9 @@ mod tests {
             serial: "x,scsi=on",
         }
         .value();
-        assert_eq!(value, "virtio-blk-device,drive=disk0,serial=x,,scsi=on");
+        assert_eq!(
+            value,
+            "virtio-blk-device,drive=disk0,serial=x,,scsi=on,werror=report,rerror=report"
+        );
     }
 }
