@@ -49,6 +49,7 @@ pub fn router(store: &ImageStore) -> Router {
                 rejected_members: loaded.rejected,
             })
         })
+        .answered::<ImageSave, _>(save)
         .answered::<ImageUnpack, _>(|store, request| async move {
             let ImagePlatformsRequest {
                 image_description,
@@ -132,6 +133,21 @@ async fn pull(store: ImageStore, request: Request<ImagePullRequest>) -> Result<I
         concurrent_downloads,
     };
     Ok(store.pull(pull, request.progress).await?)
+}
+
+async fn save(store: ImageStore, mut request: Request<ImageSaveRequest>) -> Result<(), Error> {
+    let output = request.fds.pop();
+    let output = output.ok_or_else(|| Error::invalid_argument("missing output file"))?;
+    let ImageSaveRequest {
+        image_descriptions,
+        oci_platform,
+    } = request.payload;
+    if image_descriptions.is_empty() {
+        return Err(Error::invalid_argument("missing image description"));
+    }
+    Ok(store
+        .save(image_descriptions, oci_platform, output.into())
+        .await?)
 }
 
 async fn delete(store: ImageStore, request: ImageDeleteRequest) -> Result<(), Error> {

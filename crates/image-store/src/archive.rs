@@ -7,6 +7,7 @@ mod compression;
 mod docker;
 mod layout;
 mod members;
+mod save;
 mod source;
 
 use std::fs::File;
@@ -20,6 +21,8 @@ use crate::content::Ingest;
 use crate::error::{IoContext, Result};
 use members::Members;
 use source::Source;
+
+pub(crate) use save::save;
 
 /// What was found in an archive.
 #[derive(Debug)]

@@ -33,6 +33,16 @@ pub enum Error {
         /// What was asked for.
         platform: Platform,
     },
+    /// Nothing is stored of an image, or nothing for the platform.
+    #[error("image {reference} has no content{}; available platforms: {}", for_platform(.platform.as_ref()), listed(.available))]
+    NoContent {
+        /// The image.
+        reference: String,
+        /// What was asked for; absent means any.
+        platform: Option<Platform>,
+        /// What there is.
+        available: Vec<Platform>,
+    },
     /// The caller's idea of an image is out of date.
     #[error("descriptor mismatch: expected {expected}, got {actual}")]
     DescriptorMismatch {
@@ -118,13 +128,26 @@ pub enum Error {
     },
 }
 
+fn for_platform(platform: Option<&Platform>) -> String {
+    platform.map_or_else(String::new, |platform| format!(" for platform {platform}"))
+}
+
+fn listed(platforms: &[Platform]) -> String {
+    if platforms.is_empty() {
+        return "none".to_owned();
+    }
+    let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    platforms.join(", ")
+}
+
 impl Error {
     /// The code under which callers see this failure.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::ImageNotFound(_) | Self::BlobNotFound(_) | Self::SnapshotNotFound { .. } => {
-                ErrorCode::NotFound
-            }
+            Self::ImageNotFound(_)
+            | Self::BlobNotFound(_)
+            | Self::SnapshotNotFound { .. }
+            | Self::NoContent { .. } => ErrorCode::NotFound,
             Self::UnsupportedPlatform(_) | Self::UnsupportedDigest(_) => ErrorCode::Unsupported,
             Self::DescriptorMismatch { .. }
             | Self::Reference(_)
@@ -192,6 +215,20 @@ mod tests {
             Error::UnsupportedPlatform(platform).to_string(),
             "platform linux/arm64"
         );
+        let no_content = |available| Error::NoContent {
+            reference: "x".into(),
+            platform: Some(Platform::new("linux", "riscv64", None)),
+            available,
+        };
+        assert_eq!(
+            no_content(vec![
+                Platform::new("linux", "amd64", None),
+                Platform::new("linux", "386", None)
+            ])
+            .to_string(),
+            "image x has no content for platform linux/riscv64; available platforms: linux/amd64, linux/386"
+        );
+        assert!(no_content(vec![]).to_string().ends_with("platforms: none"));
         assert_eq!(
             Error::ImageNotFound("x".into()).to_string(),
             "image with reference x"

@@ -15,6 +15,13 @@ use crate::{Error, digest};
 /// Marks an index that was made around an image of a single manifest (behaviour reference, 19.4).
 pub(crate) const INDIRECT: &str = "com.apple.containerization.index.indirect";
 
+/// The annotations that may hold an image's reference; the first one present counts.
+pub(crate) const NAME_ANNOTATIONS: [&str; 3] = [
+    "com.apple.containerization.image.name",
+    "io.containerd.image.name",
+    "org.opencontainers.image.ref.name",
+];
+
 /// How deep indexes may be nested in indexes.
 const MAX_DEPTH: usize = 4;
 

@@ -18,6 +18,7 @@ mod content;
 mod digest;
 mod durable;
 mod error;
+mod export;
 mod flight;
 mod gc;
 mod graph;

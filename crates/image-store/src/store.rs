@@ -12,13 +12,14 @@ use oci_spec::image::Digest;
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Loaded};
-use crate::content::ContentStore;
+use crate::content::{ContentStore, Ingest};
 use crate::error::{IoContext, Result};
+use crate::export::Export;
 use crate::flight::Flights;
 use crate::gc::{self, Collected};
 use crate::registry::{self, Connection, Pull, Registries};
 use crate::snapshot::{Snapshot, Snapshots};
-use crate::state::References;
+use crate::state::{Guard, References};
 use crate::{Error, graph, unpack};
 
 /// What [`ImageStore::pull`] is to fetch.
@@ -128,6 +129,28 @@ impl ImageStore {
             let loaded = archive::load(&path, force, &ingest, cancelled)?;
             store.references.lock().set(&loaded.images)?;
             Ok(loaded)
+        })
+        .await
+    }
+
+    /// Writes images as a tar archive of an OCI layout to `output`: everything that is stored of them, or one platform.
+    ///
+    /// # Errors
+    ///
+    /// An image is not the one that is stored under its name, or nothing of it is there, in which case nothing is
+    /// written; `output` refuses.
+    pub async fn save(
+        &self,
+        images: Vec<ImageDescription>,
+        platform: Option<Platform>,
+        output: File,
+    ) -> Result<()> {
+        self.blocking(move |store, cancelled| {
+            // Keeps what is written from garbage collection, even when an image is deleted meanwhile.
+            let session = store.content.ingest()?;
+            let export = |image| store.export(image, platform.as_ref(), &session);
+            let exports = images.iter().map(export).collect::<Result<Vec<_>>>()?;
+            archive::save(&store.content, &images, &exports, output, cancelled)
         })
         .await
     }
@@ -291,16 +314,20 @@ impl ImageStore {
 impl Inner {
     /// Refuses a description that is out of date.
     fn check(&self, image: &ImageDescription) -> Result<()> {
+        check(&self.references.lock(), image)
+    }
+
+    /// Puts together what is handed on of an image, with the references locked, so that none of it is collected
+    /// before the session has a lease on it.
+    fn export(
+        &self,
+        image: &ImageDescription,
+        platform: Option<&Platform>,
+        session: &Ingest,
+    ) -> Result<Export> {
         let references = self.references.lock();
-        let expected = references.get(&image.reference)?.digest();
-        let actual = image.descriptor.digest();
-        if expected != actual {
-            return Err(Error::DescriptorMismatch {
-                expected: expected.clone(),
-                actual: actual.clone(),
-            });
-        }
-        Ok(())
+        check(&references, image)?;
+        Export::new(&self.content, session, image, platform)
     }
 
     fn read_variant(&self, descriptor: &Descriptor, platform: Platform) -> Result<ImageVariant> {
@@ -337,6 +364,18 @@ impl Inner {
         }
         Ok(variants)
     }
+}
+
+fn check(references: &Guard<'_>, image: &ImageDescription) -> Result<()> {
+    let expected = references.get(&image.reference)?.digest();
+    let actual = image.descriptor.digest();
+    if expected != actual {
+        return Err(Error::DescriptorMismatch {
+            expected: expected.clone(),
+            actual: actual.clone(),
+        });
+    }
+    Ok(())
 }
 
 fn lock(path: &Path, app_root: &Path) -> Result<File> {

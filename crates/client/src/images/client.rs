@@ -1,5 +1,6 @@
 //! The typed client of the image service.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use container_ipc::{Call, Client, Endpoint, Error, ErrorCode, ProgressEvent};
@@ -125,6 +126,28 @@ impl ImagesClient {
             force_load: force,
         };
         self.client.call::<ImageLoad>(request).await
+    }
+
+    /// Writes stored images as a tar archive of an OCI layout to `output`: all that is stored of them, or one platform.
+    ///
+    /// # Errors
+    /// `notFound` with the text `image <reference> has no content …` when there is nothing to write; the output refuses.
+    pub async fn save(
+        &self,
+        images: Vec<ImageDescription>,
+        platform: Option<&Platform>,
+        output: OwnedFd,
+    ) -> Result<(), Error> {
+        let request = ImageSaveRequest {
+            image_descriptions: images,
+            oci_platform: platform.cloned(),
+        };
+        let call = Call {
+            fds: vec![output],
+            ..Call::default()
+        };
+        self.client.call_with::<ImageSave>(request, call).await?;
+        Ok(())
     }
 
     /// Makes the disks of a stored image for one platform, or for every Linux one that is stored.

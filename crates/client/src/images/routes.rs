@@ -23,6 +23,8 @@ routes! {
     ImageDelete = "imageDelete", None, ImageDeleteRequest => ();
     /// Takes in the images of an archive or layout.
     ImageLoad = "imageLoad", None, ImageLoadRequest => ImageLoadReply;
+    /// Writes images as a tar archive of an OCI layout into the descriptor that comes with the request.
+    ImageSave = "imageSave", None, ImageSaveRequest => ();
     /// Makes the disks of an image; reports progress.
     ImageUnpack = "imageUnpack", None, ImagePlatformsRequest => ();
     /// What users see of images: one answer per request, in the same order.
@@ -91,6 +93,17 @@ pub struct ImageLoadReply {
     /// Members that were skipped.
     #[serde(default)]
     pub rejected_members: Vec<String>,
+}
+
+/// What [`ImageSave`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageSaveRequest {
+    /// The stored images.
+    pub image_descriptions: Vec<ImageDescription>,
+    /// Only this platform; absent means every one that is stored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub oci_platform: Option<Platform>,
 }
 
 /// An image and, if need be, one of its platforms.

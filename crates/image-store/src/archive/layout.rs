@@ -11,13 +11,6 @@ use crate::Error;
 use crate::error::Result;
 use crate::graph::{self, Kind};
 
-/// The annotations that may hold an image's reference; the first one present counts.
-const NAME_ANNOTATIONS: [&str; 3] = [
-    "com.apple.containerization.image.name",
-    "io.containerd.image.name",
-    "org.opencontainers.image.ref.name",
-];
-
 /// How deep indexes may be nested.
 const MAX_DEPTH: usize = 4;
 
@@ -81,7 +74,7 @@ pub(super) fn wrapped(
 }
 
 fn reference(annotations: Option<&HashMap<String, String>>, descriptor: &Descriptor) -> String {
-    NAME_ANNOTATIONS
+    graph::NAME_ANNOTATIONS
         .iter()
         .find_map(|name| annotations?.get(*name).cloned())
         .unwrap_or_else(|| format!("untagged@{}", descriptor.digest()))

@@ -3,6 +3,7 @@
 mod faults;
 mod load;
 mod pull;
+mod save;
 mod server;
 mod support;
 mod unpack;

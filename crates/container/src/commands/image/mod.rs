@@ -13,7 +13,11 @@ pub mod tag;
 
 use clap::Subcommand;
 
+use container_resource::Platform;
+
 use crate::error::{Failure, Outcome};
+use crate::log;
+use crate::parse::platform;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -82,11 +86,26 @@ impl ImageCommand {
             Self::Inspect(command) => command.run().await,
             Self::List(command) => command.run().await,
             Self::Load(command) => command.run().await,
-            Self::Prune(_) => Err(Failure::absent("image prune")),
+            Self::Prune(command) => command.run().await,
             Self::Pull(command) => command.run().await,
             Self::Push(_) => Err(Failure::absent("image push")),
-            Self::Save(_) => Err(Failure::absent("image save")),
+            Self::Save(command) => command.run().await,
             Self::Tag(command) => command.run().await,
         }
     }
+}
+
+/// The platform that a transfer is limited to; one that comes from the environment is worth a note.
+fn transfer_platform(
+    platform: Option<&str>,
+    os: Option<&str>,
+    arch: Option<&str>,
+) -> Result<Option<Platform>, Failure> {
+    let variable = std::env::var(platform::VARIABLE).ok();
+    let chosen = platform::for_transfer(platform, os, arch, variable.as_deref())?;
+    if let Some(chosen) = chosen.as_ref().filter(|chosen| chosen.from_environment) {
+        let text = chosen.platform.to_string();
+        log::info("using platform from environment variable", &[("platform", &text)]);
+    }
+    Ok(chosen.map(|chosen| chosen.platform))
 }

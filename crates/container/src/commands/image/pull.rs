@@ -2,11 +2,11 @@
 
 use clap::Args;
 
+use super::transfer_platform;
 use crate::error::Outcome;
-use crate::parse::platform;
+use crate::fetch;
 use crate::progress::Progress;
 use crate::services::Services;
-use crate::{fetch, log};
 
 use crate::flags::image_fetch::ImageFetchFlags;
 use crate::flags::logging::LoggingFlags;
@@ -51,18 +51,7 @@ impl Pull {
         let services = Services::from_environment()?;
         let system = services.configuration(&services.api().await?).await?;
         let how = fetch::how(&system, &self.registry, &self.image_fetch)?;
-        let variable = std::env::var(platform::VARIABLE).ok();
-        let chosen = platform::for_transfer(
-            self.platform.as_deref(),
-            self.os.as_deref(),
-            self.arch.as_deref(),
-            variable.as_deref(),
-        )?;
-        if let Some(chosen) = chosen.as_ref().filter(|chosen| chosen.from_environment) {
-            let text = chosen.platform.to_string();
-            log::info("using platform from environment variable", &[("platform", &text)]);
-        }
-        let platform = chosen.map(|chosen| chosen.platform);
+        let platform = transfer_platform(self.platform.as_deref(), self.os.as_deref(), self.arch.as_deref())?;
         let images = services.images().await?;
         let mut progress = Progress::new(self.progress.progress, 2);
         progress.step("Fetching image");

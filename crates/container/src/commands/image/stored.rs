@@ -50,10 +50,14 @@ fn name_and_tag(shown: &str) -> (String, String) {
     }
 }
 
+/// The digits of a digest, without its algorithm.
+pub(super) fn hex(digest: &str) -> &str {
+    digest.split_once(':').map_or(digest, |(_, hex)| hex)
+}
+
 /// The first digits of a digest, without its algorithm.
 fn short(digest: &str) -> String {
-    let hex = digest.split_once(':').map_or(digest, |(_, hex)| hex);
-    hex.chars().take(DIGITS).collect()
+    hex(digest).chars().take(DIGITS).collect()
 }
 
 /// A line of `image list`.
