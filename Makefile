@@ -40,11 +40,9 @@ check-darwin: ## type-check and lint the macOS side
 	@scripts/check-darwin.sh
 
 bench: release ## measure what docs/specification.md promises
-	@scripts/bench/cli.sh
-	@scripts/bench/cold-start.sh
-	@scripts/bench/parallel.sh
+	@for bench in boot cold-start parallel cli exec memory unpack; do scripts/bench/$$bench.sh || exit 1; done
 
-install: release ## install into PREFIX (default /usr/local)
+install: release ## install the programs into PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(BIN)/container $(BIN)/container-apiserver $(DESTDIR)$(PREFIX)/bin
 	for plugin in $(PLUGINS); do \

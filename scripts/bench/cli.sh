@@ -2,12 +2,13 @@
 # What the command line itself costs: `container --version` (no service asked)
 # and `container list` (one call).
 #
-#   cli.sh [ROUNDS]     default 50; the system must be running
+#   cli.sh [ROUNDS]     default 50
 set -euo pipefail
 . "$(dirname "$0")/../common.sh"
 . "$(dirname "$0")/common.sh"
 
 rounds=${1:-50}
+own_system
 for arguments in --version list; do
   times=()
   timed "$container" $arguments

@@ -2,13 +2,14 @@
 # A cold `container run --rm busybox true` against the floor (floor.sh),
 # alternating, so that what else the machine does falls on both.
 #
-#   cold-start.sh [ROUNDS]     default 10; the system must be running
+#   cold-start.sh [ROUNDS]     default 10
 set -euo pipefail
 . "$(dirname "$0")/../common.sh"
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/floor.sh"
 
 rounds=${1:-10}
+own_system
 floor_prepare
 timed "$container" run --rm --progress none busybox true
 timed floor_boot

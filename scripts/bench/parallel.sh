@@ -2,7 +2,7 @@
 # Four starts at once against two: on two processors nothing should take longer
 # than the processors make it, and a queue anywhere shows.
 #
-#   parallel.sh [ROUNDS]     default 5; the system must be running
+#   parallel.sh [ROUNDS]     default 5
 set -euo pipefail
 . "$(dirname "$0")/../common.sh"
 . "$(dirname "$0")/common.sh"
@@ -14,6 +14,7 @@ at_once() { # at_once N
 }
 
 rounds=${1:-5} two=() four=()
+own_system
 timed at_once 1
 for ((r = 0; r < rounds; r++)); do
   timed at_once 2; two+=("$took")
