@@ -252,29 +252,3 @@ async fn a_process_costs_little() {
     eprintln!("fork and exec in the guest: about {:?}", begun.elapsed() / 20);
     assert!(phases[2][0] < Duration::from_secs(1));
 }
-
-#[tokio::test]
-async fn probe() {
-    let guest = &support::machine::start().await;
-    let mut spec = guest.spec(&["sleep", "1000"]);
-    let mount = json!({ "destination": "/.cz-init", "type": "bind", "source": "/sbin/vminitd", "options": ["bind", "ro"] });
-    spec["mounts"].as_array_mut().unwrap().push(mount);
-    guest.create(ID, &spec, Streams::None).await.unwrap();
-    guest.start_process(ID).await.unwrap();
-    for (name, command) in [
-        ("busybox", "busybox true"),
-        ("self", "/.cz-init 2>/dev/null"),
-        ("fork", "(:)"),
-        ("busybox", "busybox true"),
-        ("self", "/.cz-init 2>/dev/null"),
-        ("fork", "(:)"),
-    ] {
-        let script = format!("i=0; while [ $i -lt 100 ]; do {command}; i=$((i+1)); done; true");
-        let begun = Instant::now();
-        guest
-            .run("loop", &guest.spec(&["sh", "-c", &script]), None)
-            .await
-            .unwrap();
-        eprintln!("PROBE {name}: about {:?}", begun.elapsed() / 100);
-    }
-}
