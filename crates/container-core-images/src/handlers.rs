@@ -28,6 +28,7 @@ pub fn router(store: &ImageStore) -> Router {
         })
         .answered::<ContentGet, _>(|store, request| ready(content_get(&store, &request.payload)))
         .answered::<ImagePull, _>(pull)
+        .answered::<ImagePush, _>(push)
         .answered::<ImageTag, _>(|store, request| async move {
             let ImageTagRequest {
                 image_reference,
@@ -133,6 +134,20 @@ async fn pull(store: ImageStore, request: Request<ImagePullRequest>) -> Result<I
         concurrent_downloads,
     };
     Ok(store.pull(pull, request.progress).await?)
+}
+
+async fn push(store: ImageStore, request: Request<ImagePushRequest>) -> Result<(), Error> {
+    let ImagePushRequest {
+        image_reference,
+        oci_platform,
+        insecure_flag,
+    } = request.payload;
+    require(&image_reference, "missing image reference")?;
+    let reference: Reference = image_reference.parse().map_err(StoreError::from)?;
+    store
+        .push(reference, oci_platform, insecure_flag, request.progress)
+        .await?;
+    Ok(())
 }
 
 async fn save(store: ImageStore, mut request: Request<ImageSaveRequest>) -> Result<(), Error> {

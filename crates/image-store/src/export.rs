@@ -67,6 +67,28 @@ impl Export {
             }),
         }
     }
+
+    /// The manifest, when the index was only made around it on the way in and nothing else knows of it.
+    pub(crate) fn without_made_index(mut self) -> Result<Self> {
+        let Some(last) = self.documents.last() else {
+            return Ok(self);
+        };
+        if graph::kind(last.descriptor.media_type()) != Kind::Index {
+            return Ok(self);
+        }
+        let index: oci_spec::image::ImageIndex =
+            graph::parse_bytes(&last.bytes, last.descriptor.digest(), "image index")?;
+        let made = index
+            .annotations()
+            .as_ref()
+            .and_then(|annotations| annotations.get(graph::INDIRECT))
+            .is_some_and(|value| value == "true");
+        if let ([manifest], true) = (&index.manifests()[..], made) {
+            self.root = manifest.clone();
+            self.documents.pop();
+        }
+        Ok(self)
+    }
 }
 
 /// The platforms whose content is stored, in the index's order.

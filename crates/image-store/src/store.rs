@@ -1,5 +1,6 @@
 //! The image store as a whole.
 
+use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ use crate::error::{IoContext, Result};
 use crate::export::Export;
 use crate::flight::Flights;
 use crate::gc::{self, Collected};
-use crate::registry::{self, Connection, Pull, Registries};
+use crate::graph::Reachable;
+use crate::registry::{self, Access, Connection, Pull, Push, Registries};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::state::{Guard, References};
 use crate::{Error, graph, unpack};
@@ -163,7 +165,12 @@ impl ImageStore {
     /// The registry cannot be reached, refuses, does not have the image, is not made for the platform, or sends something
     /// else than it promised. Complete blobs stay for the next try, until [`collect`](Self::collect).
     pub async fn pull(&self, request: PullRequest, progress: Progress) -> Result<ImageDescription> {
-        let connection = Connection::new(&self.0.registries, &request.reference, request.insecure)?;
+        let connection = Connection::new(
+            &self.0.registries,
+            &request.reference,
+            request.insecure,
+            Access::Pull,
+        )?;
         let ingest = Arc::new(self.0.content.ingest()?);
         let pull = Pull {
             reference: request.reference,
@@ -182,6 +189,43 @@ impl ImageStore {
             Ok(image)
         })
         .await
+    }
+
+    /// Uploads the image `reference` to its registry: everything that is stored of it, or one platform. What the registry
+    /// has already is not sent.
+    ///
+    /// # Errors
+    ///
+    /// There is no such image, or nothing of it is stored; the registry cannot be reached or refuses.
+    pub async fn push(
+        &self,
+        reference: Reference,
+        platform: Option<Platform>,
+        insecure: bool,
+        progress: Progress,
+    ) -> Result<()> {
+        let connection = Connection::new(&self.0.registries, &reference, insecure, Access::Push)?;
+        let name = reference.to_string();
+        let (push, _session) = self
+            .blocking(move |store, _| {
+                let session = store.content.ingest()?;
+                let references = store.references.lock();
+                let image = ImageDescription {
+                    descriptor: references.get(&name)?.clone(),
+                    reference: name,
+                };
+                let others = references.list();
+                drop(references);
+                let export = store.export(&image, platform.as_ref(), &session)?;
+                let push = Push {
+                    sources: store.mount_sources(&reference, others)?,
+                    export: export.without_made_index()?,
+                    reference,
+                };
+                Ok((push, session))
+            })
+            .await?;
+        registry::push(&connection, &push, &self.0.content, &progress).await
     }
 
     /// Makes the disk of an image for `platform`, or of every Linux variant that is stored.
@@ -328,6 +372,28 @@ impl Inner {
         let references = self.references.lock();
         check(&references, image)?;
         Export::new(&self.content, session, image, platform)
+    }
+
+    /// In which other repository of the same registry blobs are likely to be, going by the images that are stored here.
+    fn mount_sources(
+        &self,
+        target: &Reference,
+        images: Vec<ImageDescription>,
+    ) -> Result<HashMap<Digest, String>> {
+        let mut sources = HashMap::new();
+        for image in images {
+            let Ok(reference) = image.reference.parse::<Reference>() else {
+                continue;
+            };
+            if reference.host() != target.host() || reference.path() == target.path() {
+                continue;
+            }
+            let mut reachable = Reachable::default();
+            reachable.add(&*self.content, &image.descriptor)?;
+            let blobs = reachable.blobs.into_iter();
+            sources.extend(blobs.map(|blob| (blob, reference.path().to_owned())));
+        }
+        Ok(sources)
     }
 
     fn read_variant(&self, descriptor: &Descriptor, platform: Platform) -> Result<ImageVariant> {

@@ -116,6 +116,35 @@ impl ImagesClient {
         self.call::<ImagePull>(request, progress).await
     }
 
+    /// Uploads a stored image to the registry that its reference names: all that is stored of it, or one platform.
+    ///
+    /// # Errors
+    /// `invalidArgument` with the text `could not extract host from reference <reference>` when that names none;
+    /// nothing is stored of the image or for the platform; the registry cannot be reached or refuses.
+    pub async fn push(
+        &self,
+        image: &ImageDescription,
+        platform: Option<&Platform>,
+        scheme: Scheme,
+        dns_domain: Option<&str>,
+        progress: Progress,
+    ) -> Result<(), Error> {
+        let reference = &image.reference;
+        let host = reference
+            .parse::<Reference>()
+            .ok()
+            .and_then(|reference| reference.host().map(str::to_owned))
+            .ok_or_else(|| {
+                Error::invalid_argument(format!("could not extract host from reference {reference}"))
+            })?;
+        let request = ImagePushRequest {
+            image_reference: reference.clone(),
+            oci_platform: platform.cloned(),
+            insecure_flag: scheme.is_http(&host, dns_domain),
+        };
+        self.call::<ImagePush>(request, progress).await
+    }
+
     /// Takes in the images of an OCI layout, an OCI archive or a Docker archive at an absolute path.
     ///
     /// # Errors

@@ -17,6 +17,8 @@ routes! {
     ImageList = "imageList", MINUTE, () => Vec<ImageDescription>;
     /// Fetches an image from its registry; reports progress.
     ImagePull = "imagePull", None, ImagePullRequest => ImageDescription;
+    /// Uploads an image to its registry; reports progress.
+    ImagePush = "imagePush", None, ImagePushRequest => ();
     /// Gives a stored image a second name, which is taken away from what had it.
     ImageTag = "imageTag", MINUTE, ImageTagRequest => ImageDescription;
     /// Forgets a reference.
@@ -52,6 +54,19 @@ pub struct ImagePullRequest {
     pub insecure_flag: bool,
     /// How many blobs are fetched at the same time; more than 0.
     pub max_concurrent_downloads: i64,
+}
+
+/// What [`ImagePush`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImagePushRequest {
+    /// The stored reference.
+    pub image_reference: String,
+    /// Only this platform; absent means every one that is stored.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub oci_platform: Option<Platform>,
+    /// Whether the registry is spoken to over http.
+    pub insecure_flag: bool,
 }
 
 /// What [`ImageTag`] takes.

@@ -8,7 +8,7 @@ use oci_client::RegistryOperation;
 use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use reqwest::header::{ACCEPT, RANGE, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -20,6 +20,9 @@ pub(super) const RETRIES: u32 = 3;
 
 /// The longest that a registry's `Retry-After` is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How much longer than otherwise a registry may be silent during a push.
+const PUSH_PATIENCE: u32 = 10;
 
 /// How much of an error's body is looked at, in bytes.
 const MAX_ERROR_BODY: usize = 64 << 10;
@@ -33,7 +36,15 @@ pub(crate) struct Connection {
     settings: Registries,
     http: reqwest::Client,
     auth: RegistryAuth,
+    access: Access,
     authorization: Mutex<Authorization>,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Pull,
+    Push,
 }
 
 /// What is shown to the registry with every request.
@@ -82,47 +93,68 @@ impl Connection {
         settings: &Registries,
         reference: &Reference,
         insecure: bool,
+        access: Access,
     ) -> Result<Self, RegistryError> {
         let host = reference.host().ok_or_else(|| {
             RegistryError::Settings(format!("no host specified in image reference: {reference}"))
         })?;
         let auth = settings.auth(host);
+        let mut settings = settings.clone();
+        if access == Access::Push {
+            // A registry may look at all of a blob before it answers that it has it.
+            settings.read_timeout *= PUSH_PATIENCE;
+        }
         Ok(Self {
             host: host.to_owned(),
             repository: reference.path().to_owned(),
             scheme: if insecure { "http" } else { "https" },
             http: settings.http_client()?,
-            settings: settings.clone(),
+            settings,
             auth,
+            access,
             authorization: Mutex::default(),
         })
     }
 
-    /// Makes a request until it succeeds or failed for good.
+    /// Asks for something until it is there or failed for good.
     pub(super) async fn get(&self, ask: Ask<'_>) -> Result<Response, RegistryError> {
-        let url = format!(
-            "{}://{}/v2/{}/{}",
-            self.scheme, self.host, self.repository, ask.path
-        );
-        let mut retries = 0;
+        let url = self.url(ask.path)?;
+        let build = |http: &reqwest::Client| {
+            let request = http.get(url.clone()).header(ACCEPT, ask.accept);
+            match ask.offset {
+                0 => request,
+                offset => request.header(RANGE, format!("bytes={offset}-")),
+            }
+        };
+        self.request(ask.name, &url, true, build).await
+    }
+
+    /// The address of `path` in this repository.
+    pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        let text = format!("{}://{}/v2/{}/{path}", self.scheme, self.host, self.repository);
+        Url::parse(&text)
+            .map_err(|error| RegistryError::Settings(format!("invalid host {}: {error}", self.host)))
+    }
+
+    /// Makes a request until it succeeds or failed for good; `name` is what it is about in errors. What `build` makes
+    /// goes to `url`. With `again`, it is repeated after failures that may pass; otherwise only to show credentials,
+    /// and for the caller to find out what arrived.
+    pub(super) async fn request(
+        &self,
+        name: &str,
+        url: &Url,
+        again: bool,
+        build: impl Fn(&reqwest::Client) -> RequestBuilder,
+    ) -> Result<Response, RegistryError> {
+        let mut retries = if again { 0 } else { RETRIES };
         let mut challenged = false;
         loop {
             let authorization = self.authorization.lock().await.clone();
-            let mut request = self.http.get(&url).header(ACCEPT, ask.accept);
-            if ask.offset > 0 {
-                request = request.header(RANGE, format!("bytes={}-", ask.offset));
-            }
-            request = match (&authorization.kind, &self.auth) {
-                (AuthorizationKind::Bearer(token), _) => request.bearer_auth(token),
-                (AuthorizationKind::Basic, RegistryAuth::Basic(user, secret)) => {
-                    request.basic_auth(user, Some(secret))
-                }
-                _ => request,
-            };
+            let request = self.authorized(build(&self.http), url, &authorization.kind);
             let response = match request.send().await {
                 Ok(response) => response,
                 Err(error) if retries < RETRIES && is_passing(&error) => {
-                    tracing::debug!("{url}: {}", root_cause(&error));
+                    tracing::debug!("{name} at {}: {}", self.host, root_cause(&error));
                     retries += 1;
                     tokio::time::sleep(self.settings.retry_delay).await;
                     continue;
@@ -143,7 +175,20 @@ impl Connection {
                 tokio::time::sleep(retry_after(&response).unwrap_or(self.settings.retry_delay)).await;
                 continue;
             }
-            return Err(self.refused(ask, response).await);
+            return Err(self.refused(name, response).await);
+        }
+    }
+
+    /// Shows the credentials, but to nobody except the registry itself: uploads may lead elsewhere.
+    fn authorized(&self, request: RequestBuilder, url: &Url, kind: &AuthorizationKind) -> RequestBuilder {
+        let own = self.url("").is_ok_and(|own| own.origin() == url.origin());
+        match (kind, &self.auth) {
+            _ if !own => request,
+            (AuthorizationKind::Bearer(token), _) => request.bearer_auth(token),
+            (AuthorizationKind::Basic, RegistryAuth::Basic(user, secret)) => {
+                request.basic_auth(user, Some(secret))
+            }
+            _ => request,
         }
     }
 
@@ -162,7 +207,11 @@ impl Connection {
         // A token is for the repository; the tag plays no part.
         let reference =
             oci_client::Reference::with_tag(self.host.clone(), self.repository.clone(), "latest".to_owned());
-        let token = client.auth(&reference, &self.auth, RegistryOperation::Pull).await;
+        let operation = match self.access {
+            Access::Pull => RegistryOperation::Pull,
+            Access::Push => RegistryOperation::Push,
+        };
+        let token = client.auth(&reference, &self.auth, operation).await;
         let kind = match token {
             Ok(Some(token)) => AuthorizationKind::Bearer(token),
             Ok(None) => AuthorizationKind::Basic,
@@ -206,17 +255,17 @@ impl Connection {
         RegistryError::Unreachable { host, reason }
     }
 
-    async fn refused(&self, ask: Ask<'_>, response: Response) -> RegistryError {
+    async fn refused(&self, name: &str, response: Response) -> RegistryError {
         let status = response.status();
         let reason = describe(status, &error_body(response).await);
         let host = self.host.clone();
         match status {
             StatusCode::NOT_FOUND => RegistryError::NotFound {
-                what: ask.name.to_owned(),
+                what: name.to_owned(),
                 host,
             },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.denied(reason),
-            _ => RegistryError::Refused { host, reason },
+            _ => RegistryError::Refused { host, status, reason },
         }
     }
 
@@ -294,7 +343,7 @@ mod tests {
     #[test]
     fn a_local_name_has_no_registry() {
         let reference: Reference = "foo:latest".parse().unwrap();
-        let error = Connection::new(&Registries::default(), &reference, false).unwrap_err();
+        let error = Connection::new(&Registries::default(), &reference, false, Access::Pull).unwrap_err();
         assert_eq!(
             error.to_string(),
             "cannot set up connections: no host specified in image reference: foo:latest"

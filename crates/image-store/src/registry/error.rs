@@ -2,6 +2,7 @@
 
 use container_ipc::ErrorCode;
 use oci_spec::image::Digest;
+use reqwest::StatusCode;
 
 /// A registry that does not give what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,8 @@ pub enum RegistryError {
     Refused {
         /// The registry.
         host: String,
+        /// The status.
+        status: StatusCode,
         /// The status, and what the registry said.
         reason: String,
     },

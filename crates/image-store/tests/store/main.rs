@@ -3,6 +3,7 @@
 mod faults;
 mod load;
 mod pull;
+mod push;
 mod save;
 mod server;
 mod support;

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::support::{Compression, Layout, blobs, layer, run, small_layout};
 
 /// A `docker-registry` process with its data in a temporary directory.
-struct Registry {
-    host: String,
+pub(crate) struct Registry {
+    pub(crate) host: String,
     process: Child,
     _dir: tempfile::TempDir,
 }
 
 impl Registry {
-    fn start(password_file: bool) -> Self {
+    pub(crate) fn start(password_file: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let host = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -82,7 +82,7 @@ impl Registry {
         );
     }
 
-    fn reference(&self, rest: &str) -> Reference {
+    pub(crate) fn reference(&self, rest: &str) -> Reference {
         format!("{}/{rest}", self.host).parse().unwrap()
     }
 }

@@ -88,7 +88,7 @@ impl ImageCommand {
             Self::Load(command) => command.run().await,
             Self::Prune(command) => command.run().await,
             Self::Pull(command) => command.run().await,
-            Self::Push(_) => Err(Failure::absent("image push")),
+            Self::Push(command) => command.run().await,
             Self::Save(command) => command.run().await,
             Self::Tag(command) => command.run().await,
         }
