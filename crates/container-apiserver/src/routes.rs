@@ -2,9 +2,9 @@
 
 use container_client::Stdio;
 use container_client::api::{
-    ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerKill,
-    ContainerList, ContainerLogs, ContainerResize, ContainerStartProcess, ContainerStats, ContainerStop,
-    ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
+    ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
+    ContainerKill, ContainerList, ContainerLogs, ContainerResize, ContainerStartProcess, ContainerStats,
+    ContainerStop, ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
 
@@ -31,6 +31,9 @@ fn reading(containers: &Containers) -> Router {
     });
     let router = on::<ContainerStats, _, _>(router, containers, |containers, request| async move {
         containers.statistics(&request.payload.id).await
+    });
+    let router = on::<ContainerDiskUsage, _, _>(router, containers, |containers, request| async move {
+        containers.disk_usage(&request.payload.id).await
     });
     let containers = containers.clone();
     router.route::<ContainerLogs, _, _>(move |request| {

@@ -226,6 +226,18 @@ impl ApiClient {
         read.map_err(|error| error.wrap(format!("failed to get statistics for container {id}")))
     }
 
+    /// The bytes on disk that deleting the container frees.
+    ///
+    /// # Errors
+    /// The container is not known.
+    pub async fn disk_usage(&self, id: &str) -> Result<u64, Error> {
+        let read = self
+            .client
+            .call::<ContainerDiskUsage>(ContainerReference { id: id.to_owned() })
+            .await;
+        read.map_err(|error| error.wrap(format!("failed to get disk usage for container {id}")))
+    }
+
     /// Installs a kernel and makes it the default.
     ///
     /// # Errors

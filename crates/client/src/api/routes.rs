@@ -60,6 +60,8 @@ routes! {
     ContainerLogs = "containerLogs", MINUTE, ContainerReference => ();
     /// Reads the counters of a running container.
     ContainerStats = "containerStats", TEN_SECONDS, ContainerReference => ContainerStatistics;
+    /// The bytes on disk that deleting a container frees.
+    ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
     /// Copies a kernel into the application root and makes it the default.
     InstallKernel = "installKernel", None, InstallKernelRequest => ();
     /// The default kernel of a platform.

@@ -4,6 +4,7 @@ mod adopt;
 mod container;
 mod create;
 mod delete;
+mod disk_usage;
 mod end;
 mod filter;
 mod ingest;

@@ -1,0 +1,106 @@
+//! How much of the disk containers take (behaviour reference, 23.3).
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use container_ipc::Error;
+
+use super::Containers;
+use crate::work::blocking;
+
+/// What `st_blocks` counts in, in bytes.
+const BLOCK: u64 = 512;
+
+impl Containers {
+    /// The allocated bytes that deleting the container frees. Disks that are still an image's, or another container's,
+    /// are not among them.
+    ///
+    /// # Errors
+    /// The container is not known, or its bundle cannot be read.
+    pub(crate) async fn disk_usage(&self, id: &str) -> Result<u64, Error> {
+        let container = self.find(id)?;
+        blocking(move || {
+            let mut usage = Usage::default();
+            usage.add(container.bundle.path()).map_err(|error| {
+                let id = &container.id;
+                Error::internal(format!("failed to read the bundle of container {id}: {error}"))
+            })?;
+            Ok(usage.bytes())
+        })
+        .await
+    }
+}
+
+/// The files of one or several bundles.
+#[derive(Debug, Default)]
+struct Usage {
+    /// Files by device and inode: allocated bytes, and how many of its names have not been seen.
+    files: HashMap<(u64, u64), (u64, u64)>,
+}
+
+impl Usage {
+    /// Counts the files in `directory`. One that goes away meanwhile is not there.
+    fn add(&mut self, directory: &Path) -> io::Result<()> {
+        for entry in std::fs::read_dir(directory)? {
+            let entry = entry?;
+            let metadata = match entry.metadata() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                metadata => metadata?,
+            };
+            if metadata.is_dir() {
+                self.add(&entry.path())?;
+            } else {
+                let key = (metadata.dev(), metadata.ino());
+                let file = (metadata.blocks() * BLOCK, metadata.nlink());
+                let (_, unseen) = self.files.entry(key).or_insert(file);
+                *unseen = unseen.saturating_sub(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// The allocated bytes of the files all of whose names have been counted: nothing else keeps them.
+    fn bytes(&self) -> u64 {
+        self.files
+            .values()
+            .filter(|(_, unseen)| *unseen == 0)
+            .map(|(bytes, _)| bytes)
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn holes_and_shared_files_take_no_space() -> io::Result<()> {
+        let root = tempfile::tempdir()?;
+        let (one, two) = (root.path().join("one"), root.path().join("two"));
+        fs::create_dir_all(one.join("inner"))?;
+        fs::create_dir(&two)?;
+        let mut own = Usage::default();
+        fs::File::create(one.join("sparse"))?.set_len(1 << 30)?;
+        own.add(&one)?;
+        assert_eq!(own.bytes(), 0);
+
+        fs::write(one.join("inner/shared"), vec![1; 1 << 16])?;
+        fs::hard_link(one.join("inner/shared"), two.join("shared"))?;
+        let measure = |bundles: &[&Path]| -> io::Result<u64> {
+            let mut usage = Usage::default();
+            for bundle in bundles {
+                usage.add(bundle)?;
+            }
+            Ok(usage.bytes())
+        };
+        assert_eq!(measure(&[&one])?, 0, "the other still has it");
+        assert_eq!(measure(&[&one, &two])?, 1 << 16, "once, and not twice");
+        fs::remove_file(two.join("shared"))?;
+        assert_eq!(measure(&[&one])?, 1 << 16);
+        Ok(())
+    }
+}
