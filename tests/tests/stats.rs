@@ -111,7 +111,8 @@ fn redrawn_on_a_terminal(system: &System) {
         terminal.expect("\x1b[J");
         terminal.resize(9, 2);
         terminal.expect("\x1b[HContainer\x1b[K");
-        assert_eq!(terminal.expect("\x1b[J"), "\r\nbusy     \x1b[K\x1b[J");
+        // The terminal makes CR LF of LF.
+        assert_eq!(terminal.expect("\x1b[J"), "\r\r\nbusy     \x1b[K\x1b[J");
         terminal.signal(name);
         assert_eq!(terminal.wait(), 0, "{name}");
         let after = terminal.expect("\x1b[?25h\x1b[?1049l");

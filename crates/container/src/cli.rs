@@ -82,8 +82,8 @@ pub const HELP_GROUPS: &[(&str, &[&str])] = &[
     (
         "Container",
         &[
-            "copy", "create", "delete", "exec", "export", "inspect", "kill", "list", "logs", "run", "start",
-            "stats", "stop", "prune",
+            "copy", "create", "delete", "exec", "export", "inspect", "kill", "list", "logs", "restart",
+            "run", "start", "stats", "stop", "prune", "wait",
         ],
     ),
     ("Image", &["build", "image", "registry"]),

@@ -19,6 +19,7 @@ pub mod process;
 pub mod progress;
 pub mod service_logs;
 pub mod services;
+pub mod stats;
 pub mod terminal;
 pub mod version;
 

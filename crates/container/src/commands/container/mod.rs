@@ -14,11 +14,13 @@ pub mod logs;
 mod not_yet;
 mod prepare;
 pub mod prune;
+pub mod restart;
 pub mod run;
 pub mod start;
 pub mod stats;
 pub mod stop;
 mod targets;
+pub mod wait;
 
 use clap::Subcommand;
 
@@ -58,6 +60,10 @@ pub enum ContainerCommand {
     Stop(Box<stop::Stop>),
     /// Delete all stopped containers.
     Prune(Box<prune::Prune>),
+    /// Stop containers and start them again.
+    Restart(Box<restart::Restart>),
+    /// Wait for containers to end and print their exit codes.
+    Wait(Box<wait::Wait>),
 }
 
 impl ContainerCommand {
@@ -78,9 +84,11 @@ impl ContainerCommand {
             Self::Logs(command) => command.run().await,
             Self::Run(command) => command.run().await,
             Self::Start(command) => command.run().await,
-            Self::Stats(_) => Err(Failure::absent("stats")),
+            Self::Stats(command) => command.run().await,
             Self::Stop(command) => command.run().await,
-            Self::Prune(_) => Err(Failure::absent("prune")),
+            Self::Prune(command) => command.run().await,
+            Self::Restart(command) => command.run().await,
+            Self::Wait(command) => command.run().await,
         }
     }
 }

@@ -2,6 +2,11 @@
 
 use clap::Args;
 
+use crate::error::Outcome;
+use crate::output;
+use crate::services::Services;
+use crate::stats::{INTERVAL, Sampler, watch};
+
 use crate::flags::logging::LoggingFlags;
 use crate::flags::values::ListFormat;
 
@@ -20,4 +25,23 @@ pub struct Stats {
     /// Default: all running.
     #[arg(value_name = "containers")]
     pub containers: Vec<String>,
+}
+
+impl Stats {
+    pub(super) async fn run(self) -> Outcome {
+        let mut sampler = Sampler::new(Services::from_environment()?, &self.containers);
+        let is_table = matches!(self.format, ListFormat::Table);
+        if is_table && !self.no_stream {
+            return watch(sampler).await;
+        }
+        let mut samples = sampler.sample().await?;
+        // Counters alone need no second sample: only the table has a percentage.
+        if is_table && !samples.is_empty() {
+            tokio::time::sleep(INTERVAL).await;
+            samples = sampler.sample().await?;
+        }
+        let counters: Vec<_> = samples.iter().map(|sample| &sample.counters).collect();
+        output::print(&output::list::encode(&counters, &samples, None, self.format));
+        Ok(0)
+    }
 }
