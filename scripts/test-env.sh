@@ -6,23 +6,24 @@
 #   CONTAINER_TEST_INIT_IMAGE  OCI archive of the init image, which has that agent
 #   CONTAINER_TEST_BUSYBOX     OCI archive of a busybox image
 #
-# A variable that is set already is left alone.
+# A variable that is set already is left alone, and exported.
 
 _root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 case $(uname -m) in aarch64) _arch=arm64 ;; *) _arch=$(uname -m) ;; esac
 
 if [ -z "${CONTAINER_TEST_INIT_IMAGE:-}" ]; then
   "$_root/scripts/make-init-image.sh" || return 1
-  export CONTAINER_TEST_INIT_IMAGE=$_root/build/init-image.tar
+  CONTAINER_TEST_INIT_IMAGE=$_root/build/init-image.tar
   _agent=${CARGO_TARGET_DIR:-$_root/target}/$(uname -m)-unknown-linux-gnu/release/vminitd
   export CONTAINER_TEST_AGENT=${CONTAINER_TEST_AGENT:-$_agent}
 fi
 if [ -z "${CONTAINER_TEST_BUSYBOX:-}" ]; then
   "$_root/scripts/make-busybox-image.sh" || return 1
-  export CONTAINER_TEST_BUSYBOX=$_root/build/busybox.tar
+  CONTAINER_TEST_BUSYBOX=$_root/build/busybox.tar
 fi
 if [ -z "${CONTAINER_TEST_KERNEL:-}" ]; then
   "$_root/scripts/build-kernel.sh" --arch "$_arch" || return 1
-  export CONTAINER_TEST_KERNEL=$_root/build/kernel/vmlinux-$_arch
+  CONTAINER_TEST_KERNEL=$_root/build/kernel/vmlinux-$_arch
 fi
+export CONTAINER_TEST_KERNEL CONTAINER_TEST_INIT_IMAGE CONTAINER_TEST_BUSYBOX
 unset _root _arch _agent
