@@ -21,8 +21,9 @@ fn a_shell_on_a_terminal() {
     terminal.resize(120, 50);
     terminal.press("while [ \"$(stty size)\" != '50 120' ]; do sleep 0.1; done; echo resi''zed\n");
     terminal.expect("resized\r\n");
-    terminal.press("sleep 1000\n");
-    terminal.expect("sleep 1000\r\n");
+    // Only then has the shell stopped reading keys itself.
+    terminal.press("echo go''ing; sleep 1000\n");
+    terminal.expect("going\r\n");
     terminal.press("\x03");
     terminal.expect("^C");
     terminal.expect("# ");

@@ -8,6 +8,11 @@ use std::os::fd::OwnedFd;
 use container_ipc::{Error, ErrorCode};
 use serde::{Deserialize, Serialize};
 
+/// What a client writes into the socket that it gave for an output stream, before it closes it, when whoever read that
+/// output wants no more: the process is then to see a closed pipe. A socket that ends without it belongs to a client that
+/// has gone.
+pub const NOBODY_READS: u8 = b'.';
+
 /// Up to three descriptors.
 #[derive(Debug, Default)]
 pub struct Stdio {

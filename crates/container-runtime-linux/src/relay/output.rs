@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::event::{PollFd, PollFlags, poll};
+use container_client::stdio::NOBODY_READS;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -136,15 +137,11 @@ impl Client {
             room: room.clone(),
             failure: failure.clone(),
         };
-        // A command gives a socket in place of its terminal. A socket's end means that the command has gone, as
-        // when it was killed; only a pipe's end means that its reader has enough.
-        let is_pipe =
-            rustix::fs::fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
         let writer = move || {
             while let Some(chunk) = chunks.blocking_recv() {
                 if let Err(error) = write_all(&fd, &chunk) {
                     let closed = Closed {
-                        is_broken_pipe: is_pipe && error.kind() == io::ErrorKind::BrokenPipe,
+                        is_broken_pipe: has_enough(&fd, &error),
                     };
                     *failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(closed);
                     room.close();
@@ -193,6 +190,23 @@ impl Client {
             is_broken_pipe: false,
         })
     }
+}
+
+/// Whether a failed write means that the reader has enough. The end of a pipe always does; a socket's end means that the
+/// client has gone, as when it was killed, unless it said otherwise.
+fn has_enough(fd: &OwnedFd, error: &io::Error) -> bool {
+    let kind = rustix::fs::fstat(fd).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if kind != Ok(FileType::Socket) {
+        return error.kind() == io::ErrorKind::BrokenPipe;
+    }
+    // What the client wrote before it closed the socket is still there; nothing is waited for.
+    let mut last = [0; 1];
+    let said = poll(
+        &mut [PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)],
+        Some(&Timespec::default()),
+    );
+    said.is_ok_and(|ready| ready > 0)
+        && rustix::io::read(fd, &mut last).is_ok_and(|count| last[..count] == [NOBODY_READS])
 }
 
 /// Writes everything, also to a descriptor that somebody has made non-blocking.
@@ -308,10 +322,10 @@ mod tests {
         Ok(())
     }
 
-    #[tokio::test]
-    async fn a_command_that_has_gone_leaves_the_stream_open() -> io::Result<()> {
+    /// How much of what the guest writes is taken when the client's end of its socket is closed.
+    async fn taken_after(close: impl FnOnce(std::os::unix::net::UnixStream)) -> io::Result<bool> {
         let (command, socket) = std::os::unix::net::UnixStream::pair()?;
-        drop(command);
+        close(command);
         let (mut guest, stream) = tokio::io::duplex(CHUNK);
         let sinks = Sinks {
             log: None,
@@ -319,11 +333,33 @@ mod tests {
         };
         let output = Output::forward(stream, sinks, CancellationToken::new());
         let piece = vec![0; CHUNK];
+        let mut all = true;
         for _ in 0..100 {
-            guest.write_all(&piece).await?;
+            all = guest.write_all(&piece).await.is_ok();
+            if !all {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
         drop(guest);
         output.read().await;
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn a_command_that_has_gone_leaves_the_stream_open() -> io::Result<()> {
+        assert!(taken_after(drop).await?);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_command_whose_reader_has_enough_closes_the_stream() -> io::Result<()> {
+        let all = taken_after(|mut command| {
+            // The answer to a socket that is closed with something in it differs.
+            let _ = command.write_all(&[NOBODY_READS]);
+        })
+        .await?;
+        assert!(!all);
         Ok(())
     }
 

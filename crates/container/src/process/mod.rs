@@ -1,22 +1,22 @@
 //! Running a process in the foreground: its standard streams, its terminal, and signals (behaviour.md 12).
 //!
-//! # Whose descriptors the runtime helper gets
+//! # What the runtime helper gets
 //!
-//! *Standard output and error that are no terminal* (pipes, files) go to the helper as they are: no byte is copied here,
-//! the helper answers the wait only when it has written everything, and when a reader has enough (`| head`) the process
-//! in the container gets the SIGPIPE that it would have got without one. The helper never changes a descriptor's flags,
-//! which are shared with the shell.
+//! Never this process's own descriptors, although passing those would save one copy of every byte. What the copy buys:
 //!
-//! *A terminal* is not handed out. When this command is killed, or gives up after the third Ctrl-C, the container keeps
-//! running, and nothing of it must appear on the user's terminal any more; nor while the job is stopped (Ctrl-Z), which
-//! the kernel could not do to the helper, because that is in another session. So the helper gets one end of a socket,
-//! and threads here copy from the other end. A socket, because its end tells the helper that the command has gone, which
-//! must not be taken for a reader that has enough. What is in the socket when the wait is answered is all there is, so
-//! the end is exact without a grace period ([`Streams::drain`]).
+//! * When this command is killed, or gives up after the third Ctrl-C, the container keeps running, and its output must
+//!   not keep appearing on the user's terminal, nor keep whoever collects this command's output waiting for its end.
+//! * A stopped job (Ctrl-Z) is silent and reads nothing. The helper is in another session: the kernel would not stop it.
+//! * A helper that reads ahead takes nothing of what belongs to the next command of a script, and no flags are shared.
 //!
-//! *Standard input* is copied through a pipe in every case, for the same reason as a terminal's output, and because a
-//! helper that reads ahead would take what belongs to the next command of a script. Only a detached process with `-i` gets
-//! the descriptor itself, when that is no terminal: this command will not be there to copy it.
+//! Output comes through sockets. What is in them when the helper answers the wait, which it does after writing
+//! everything, is all there is, so the end is exact without a grace period ([`Streams::drain`]). When the reader of this
+//! command's output goes away (`| head`), the helper is told so by one byte in the other direction, and the process in the
+//! container gets the SIGPIPE that it would have got without one; the end of the socket alone means that this command has
+//! gone, which is no concern of the process.
+//!
+//! Input goes through a pipe. Only a detached process with `-i` gets standard input itself, when that is no terminal: this
+//! command will not be there to copy it.
 
 mod session;
 mod signals;

@@ -1,12 +1,13 @@
 //! What connects this process and the runtime helper, and the threads that serve it.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::thread;
 
 use container_client::Stdio;
+use container_client::stdio::NOBODY_READS;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
@@ -63,18 +64,13 @@ fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 }
 
 impl Streams {
-    /// What the service writes output for `target` to: the descriptor itself, or, for a terminal, a socket whose other
-    /// end a thread copies from.
+    /// A socket from which a thread copies to `target`; gives the end that the service writes to.
     fn output(&mut self, target: BorrowedFd<'static>, stopped: &Arc<OwnedFd>) -> io::Result<OwnedFd> {
-        if !target.is_terminal() {
-            return target.try_clone_to_owned();
-        }
         let (near, far) = UnixStream::pair()?;
         let (done, finished) = oneshot::channel();
         let stopped = Arc::clone(stopped);
         thread::Builder::new().name("output".to_owned()).spawn(move || {
-            // When the terminal has gone there is nobody to tell.
-            let _ = copy_until_stopped(near.into(), &stopped, target);
+            copy_output(near, &stopped, target);
             let _ = done.send(());
         })?;
         self.outputs.push(finished);
@@ -109,12 +105,22 @@ impl Streams {
     }
 }
 
+/// Copies a process's output, and tells the helper when nobody reads it any more.
+fn copy_output(mut source: UnixStream, stopped: &OwnedFd, target: BorrowedFd<'_>) {
+    if let Err(error) = copy_until_stopped(source.as_fd(), stopped, target)
+        && error.kind() == io::ErrorKind::BrokenPipe
+    {
+        // Without this the helper takes the end of the socket for the end of this command.
+        let _ = source.write_all(&[NOBODY_READS]);
+    }
+}
+
 /// Copies until the end of `source`, or until `stopped` hangs up and `source` is empty.
-fn copy_until_stopped(source: OwnedFd, stopped: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
+fn copy_until_stopped(source: BorrowedFd<'_>, stopped: &OwnedFd, target: BorrowedFd<'_>) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let mut ready = [
-            PollFd::from_borrowed_fd(source.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(source, PollFlags::IN),
             PollFd::from_borrowed_fd(stopped.as_fd(), PollFlags::IN),
         ];
         match poll(&mut ready, None) {
@@ -122,7 +128,7 @@ fn copy_until_stopped(source: OwnedFd, stopped: &OwnedFd, target: BorrowedFd<'_>
             Err(error) => return Err(error.into()),
         }
         if !ready[0].revents().is_empty() {
-            match retry(|| rustix::io::read(&source, &mut buffer))? {
+            match retry(|| rustix::io::read(source, &mut buffer))? {
                 0 => return Ok(()),
                 count => write_all(target, &buffer[..count])?,
             }
@@ -173,7 +179,7 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::{Read, Write};
+    use std::io::Read;
 
     use super::*;
 
@@ -188,7 +194,7 @@ mod tests {
         far.write_all(&[7; 50_000]).expect("room in the pipe");
         drop(stop);
         // The far end stays open, as it does when a process left a child behind.
-        copy_until_stopped(source, &stopped, target.as_fd()).expect("copied");
+        copy_until_stopped(source.as_fd(), &stopped, target.as_fd()).expect("copied");
         drop(target);
         let mut text = Vec::new();
         File::from(reader).read_to_end(&mut text).expect("read");
@@ -199,21 +205,19 @@ mod tests {
     fn the_end_of_the_source_ends_the_copy() {
         let ((source, far), (stopped, _stop), (_reader, target)) = (pipe(), pipe(), pipe());
         drop(far);
-        copy_until_stopped(source, &stopped, target.as_fd()).expect("copied");
+        copy_until_stopped(source.as_fd(), &stopped, target.as_fd()).expect("copied");
     }
 
     #[test]
-    fn a_reader_that_went_away_ends_the_copy() {
-        let ((source, far), (stopped, _stop), (reader, target)) = (pipe(), pipe(), pipe());
+    fn the_helper_is_told_that_nobody_reads() {
+        let (near, mut far) = UnixStream::pair().expect("a socket");
+        let ((stopped, _stop), (reader, target)) = (pipe(), pipe());
         drop(reader);
-        let mut far = File::from(far);
         far.write_all(b"x").expect("written");
-        let error = copy_until_stopped(source, &stopped, target.as_fd()).expect_err("nobody reads");
-        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(
-            far.write_all(b"x").map_err(|error| error.kind()),
-            Err(io::ErrorKind::BrokenPipe)
-        );
+        copy_output(near, &stopped, target.as_fd());
+        let mut said = Vec::new();
+        far.read_to_end(&mut said).expect("read");
+        assert_eq!(said, [NOBODY_READS]);
     }
 
     #[test]
@@ -225,7 +229,7 @@ mod tests {
             let mut all = Vec::new();
             File::from(reader).read_to_end(&mut all).map(|_| all.len())
         });
-        copy_until_stopped(source, &stopped, target.as_fd()).expect("copied");
+        copy_until_stopped(source.as_fd(), &stopped, target.as_fd()).expect("copied");
         drop(target);
         writer.join().expect("the writer").expect("written");
         assert_eq!(reading.join().expect("the reader").expect("read"), 1 << 20);
