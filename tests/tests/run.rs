@@ -172,24 +172,3 @@ fn writes_the_id_to_a_cidfile_and_prints_it_when_detached() {
     assert_eq!(system.ok(["stop", "-t", "0", &id]), id);
     assert_eq!(system.state(&id), "stopped");
 }
-
-#[test]
-fn a_reader_that_has_enough_ends_the_process() {
-    let system = System::start();
-    let mut command = system.command(["run", "--rm", "--name", "endless", "busybox", "yes"]);
-    let mut child = command
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("container run");
-    let mut first = [0; 2];
-    let mut output = child.stdout.take().expect("its output");
-    std::io::Read::read_exact(&mut output, &mut first).expect("the first line");
-    assert_eq!(&first, b"y\n");
-    drop(output);
-    // 128 + SIGPIPE, as in any shell.
-    assert_eq!(
-        container_tests::wait_at_most(&mut child, std::time::Duration::from_secs(30)),
-        141
-    );
-    assert_eq!(system.ok(["list", "-a", "-q"]), "");
-}
