@@ -24,7 +24,8 @@ impl Process {
         // In this order: what the number stands for now is held before it is identified.
         let pidfd = match pidfd_open(number, PidfdFlags::empty()) {
             Ok(pidfd) => pidfd,
-            Err(rustix::io::Errno::SRCH) => return Ok(None),
+            // The second is what newer kernels say while a process is just being reaped.
+            Err(rustix::io::Errno::SRCH | rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         if start_time(pid) != Some(started) {

@@ -70,7 +70,13 @@ impl Stop {
         for label in manager.list().map_err(failed)? {
             if label.starts_with(&self.prefix) {
                 log("stopping service", &label);
-                manager.stop(&label, SERVICE).await.map_err(failed)?;
+                // One that cannot be ended must not keep the others running.
+                if let Err(error) = manager.stop(&label, SERVICE).await {
+                    log(
+                        &format!("failed to stop service: {}", apiserver::describe(&error)),
+                        &label,
+                    );
+                }
             }
         }
         Ok(0)
