@@ -9,7 +9,7 @@ use super::switch::CommandLine;
 use super::switch::block::{AddFd, Blockdev, VirtioBlk};
 use super::switch::boot::{Append, Kernel};
 use super::switch::control::{Mon, Sandbox};
-use super::switch::machine::{Accel, Cpu, Machine, Memory, Name, Smp};
+use super::switch::machine::{Accel, Cpu, Global, Machine, Memory, Name, Smp};
 use super::switch::net::{Backend, Netdev, VirtioNet};
 use super::switch::rng::VirtioRng;
 use super::switch::serial::{CharBackend, Chardev, Virtconsole, VirtioSerial, Virtserialport};
@@ -73,6 +73,7 @@ impl Plan<'_> {
             Architecture::X86_64 => Machine::Microvm,
             Architecture::Aarch64 => Machine::Virt,
         });
+        line.push(&Global::MODERN_VIRTIO);
         line.push(&Accel(self.accelerator));
         line.push(&self.cpu());
         line.push(&Smp { cpus: config.cpus });
@@ -215,6 +216,7 @@ mod tests {
 -no-reboot
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
 -M microvm,acpi=on,rtc=on,pit=off,pic=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=off
+-global virtio-mmio.force-legacy=off
 -accel tcg,thread=multi
 -cpu max,svm=off,la57=off
 -smp cpus=2
@@ -269,7 +271,10 @@ read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
     fn aarch64() {
         for (accelerator, cpu) in [(Accelerator::Tcg, "max"), (Accelerator::Kvm, "host")] {
             let line = lines(&words(&config(Architecture::Aarch64), accelerator));
-            assert!(line.contains("-M virt,gic-version=max\n"), "{line}");
+            assert!(
+                line.contains("-M virt,gic-version=max\n-global virtio-mmio.force-legacy=off\n"),
+                "{line}"
+            );
             assert!(line.contains(&format!("-cpu {cpu}\n")), "{line}");
             assert!(line.contains("-append console=hvc0 panic=-1 "), "{line}");
             assert!(

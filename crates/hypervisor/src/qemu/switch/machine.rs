@@ -32,6 +32,30 @@ impl Switch for Machine {
     }
 }
 
+/// `-global`: a property of every device of one kind.
+pub(in crate::qemu) struct Global {
+    pub(in crate::qemu) driver: &'static str,
+    pub(in crate::qemu) property: &'static str,
+    pub(in crate::qemu) value: &'static str,
+}
+
+impl Global {
+    /// Virtio 1 instead of its draft, which QEMU's virtio-mmio still speaks unless told not to.
+    pub(in crate::qemu) const MODERN_VIRTIO: Self = Self {
+        driver: "virtio-mmio",
+        property: "force-legacy",
+        value: "off",
+    };
+}
+
+impl Switch for Global {
+    const NAME: &'static str = "-global";
+
+    fn value(&self) -> String {
+        format!("{}.{}={}", self.driver, self.property, self.value)
+    }
+}
+
 /// `-accel`: what runs the guest's instructions.
 pub(in crate::qemu) struct Accel(pub(in crate::qemu) Accelerator);
 
