@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use oci_spec::runtime::LinuxResources;
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::process::Pid;
 
 use crate::error::{Context, Error, Result};
 
@@ -50,6 +51,18 @@ impl Cgroup {
             }
         }
         Ok(Self { path: reached })
+    }
+
+    /// The group that a process is in.
+    pub(crate) fn of(pid: Pid) -> Result<Self> {
+        let file = format!("/proc/{}/cgroup", pid.as_raw_nonzero());
+        let text = fs::read_to_string(&file).context(|| format!("failed to read {file}"))?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::/"));
+        let path =
+            path.ok_or_else(|| Error::State(format!("process {} has no cgroup", pid.as_raw_nonzero())))?;
+        Ok(Self {
+            path: Path::new(MOUNT).join(path),
+        })
     }
 
     /// Sets limits.

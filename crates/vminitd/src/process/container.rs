@@ -15,7 +15,7 @@ use super::namespaces;
 use super::stdio::Streams;
 use crate::cgroup::Cgroup;
 use crate::error::{Context, Error, Result};
-use crate::launcher::What;
+use crate::launcher::{Child, What};
 use crate::rooted::Root;
 
 /// Where bundles are.
@@ -116,9 +116,15 @@ impl Container {
         self.cgroup.as_ref()
     }
 
-    /// The control group for a process to be born in.
-    pub(super) fn open_cgroup(&self) -> Result<Option<OwnedFd>> {
-        self.cgroup.as_ref().map(Cgroup::open).transpose()
+    /// The control group for a process to be born in: the container's, or for a further process the one that the
+    /// first one is in now. A container that manages groups itself has moved it, and its own one takes no
+    /// processes any more.
+    pub(super) fn open_cgroup(&self, inside: Option<&Child>) -> Result<Option<OwnedFd>> {
+        match (&self.cgroup, inside) {
+            (None, _) => Ok(None),
+            (Some(cgroup), None) => cgroup.open().map(Some),
+            (Some(_), Some(init)) => Cgroup::of(init.pid)?.open().map(Some),
+        }
     }
 
     /// The container's first process.
@@ -138,10 +144,14 @@ impl Container {
 
     /// Forgets a process that is not the first one.
     pub(super) fn forget(&self, id: &str) {
-        self.others
+        let removed = self
+            .others
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(id);
+        if let Some(process) = removed {
+            process.abandon();
+        }
         remove(
             &self.exec_directory(id).join("process.json"),
             &[&self.exec_directory(id)],
@@ -158,6 +168,7 @@ impl Container {
             .cloned()
             .collect();
         others.iter().for_each(|id| self.forget(id));
+        self.init.abandon();
         // The root file system may still be mounted in the bundle: what is not the agent's own stays.
         remove(
             &self.bundle.join("config.json"),

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use libc::c_int;
 use rustix::termios::Winsize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::reaper::{Exit, Reaper};
 use super::stdio::{Prepared, Stdio, Streams};
@@ -26,6 +27,8 @@ pub(crate) struct Process {
     id: String,
     launch: Launch,
     exit: watch::Sender<Option<Exit>>,
+    /// Nobody will ever know how the process ended.
+    abandoned: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -33,7 +36,7 @@ pub(crate) struct Process {
 enum State {
     Created { streams: Streams, size: Option<Winsize> },
     Starting,
-    Started { pidfd: Arc<OwnedFd>, stdio: Stdio },
+    Started { child: Arc<Child>, stdio: Stdio },
     Failed,
 }
 
@@ -43,6 +46,7 @@ impl Process {
             id,
             launch,
             exit: watch::Sender::new(None),
+            abandoned: CancellationToken::new(),
             state: Mutex::new(State::Created { streams, size: None }),
         }
     }
@@ -62,7 +66,7 @@ impl Process {
         reaper: Reaper,
         launcher: Arc<Launcher>,
         cgroup: Option<OwnedFd>,
-        container: Option<Arc<OwnedFd>>,
+        container: Option<Arc<Child>>,
     ) -> Result<i32> {
         let (streams, size) = self.begin()?;
         let process = Arc::clone(&self);
@@ -79,14 +83,14 @@ impl Process {
         });
         match started {
             Ok((child, stdio)) => {
-                *self.state() = State::Started {
-                    pidfd: Arc::new(child.pidfd),
-                    stdio,
-                };
-                Ok(child.pid.as_raw_nonzero().get())
+                let pid = child.pid.as_raw_nonzero().get();
+                let child = Arc::new(child);
+                *self.state() = State::Started { child, stdio };
+                Ok(pid)
             }
             Err(error) => {
                 *self.state() = State::Failed;
+                self.abandoned.cancel();
                 Err(error)
             }
         }
@@ -111,7 +115,7 @@ impl Process {
         reaper: &Reaper,
         launcher: &Launcher,
         cgroup: Option<OwnedFd>,
-        container: Option<Arc<OwnedFd>>,
+        container: Option<Arc<Child>>,
     ) -> Result<(Child, Prepared, Option<OwnedFd>)> {
         let (fds, prepared) = streams.prepare(self.launch.terminal)?;
         let (theirs, ours) = Control::pair().context(|| "failed to launch".into())?;
@@ -120,7 +124,7 @@ impl Process {
             stdio: fds.borrow(),
             control: theirs.as_fd(),
             cgroup: cgroup.as_ref().map(AsFd::as_fd),
-            container: container.as_ref().map(|container| container.as_fd()),
+            container: container.as_ref().map(|container| container.pidfd.as_fd()),
         };
         let child = reaper
             .watch(self.exit.clone(), || launcher.launch(&request))
@@ -137,10 +141,10 @@ impl Process {
         }
     }
 
-    /// A pidfd of the process, which must be running.
-    pub(super) fn pidfd(&self) -> Result<Arc<OwnedFd>> {
+    /// The process, which must be running.
+    pub(super) fn running(&self) -> Result<Arc<Child>> {
         match &*self.state() {
-            State::Started { pidfd, .. } if !self.has_ended() => Ok(Arc::clone(pidfd)),
+            State::Started { child, .. } if !self.has_ended() => Ok(Arc::clone(child)),
             _ => Err(self.not_running()),
         }
     }
@@ -151,19 +155,27 @@ impl Process {
 
     /// Waits for the end of the process, however long that takes.
     pub(super) async fn wait(&self) -> Result<Exit> {
-        if matches!(*self.state(), State::Failed) {
-            return Err(self.not_running());
-        }
         let mut exit = self.exit.subscribe();
-        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| *exit);
+        let ended = tokio::select! {
+            biased;
+            () = self.abandoned.cancelled() => None,
+            exit = exit.wait_for(Option::is_some) => exit.ok().and_then(|exit| *exit),
+        };
         ended.ok_or_else(|| self.not_running())
+    }
+
+    /// Sends those away who wait for a process that is forgotten before it was started.
+    pub(super) fn abandon(&self) {
+        if !self.has_ended() {
+            self.abandoned.cancel();
+        }
     }
 
     /// Sends a signal. A process that has ended takes every signal.
     pub(super) fn kill(&self, signal: c_int) -> Result<()> {
         match &*self.state() {
             State::Started { .. } if self.has_ended() => Ok(()),
-            State::Started { pidfd, .. } => match send_signal(pidfd, signal) {
+            State::Started { child, .. } => match send_signal(&child.pidfd, signal) {
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
                 result => result.context(|| format!("failed to send signal {signal} to process {}", self.id)),
             },

@@ -85,12 +85,12 @@ impl Processes {
     pub(crate) async fn start(&self, name: &ProcessName) -> Result<i32> {
         let container = self.container(&name.container)?;
         let process = container.process(&name.id)?;
-        let cgroup = container.open_cgroup()?;
         let inside = if name.is_init() {
             None
         } else {
-            Some(container.init().pidfd()?)
+            Some(container.init().running()?)
         };
+        let cgroup = container.open_cgroup(inside.as_deref())?;
         let started = process.start(self.reaper.clone(), Arc::clone(&self.launcher), cgroup, inside);
         // A caller that gives up does not leave a process that is neither started nor not.
         tokio::spawn(started)

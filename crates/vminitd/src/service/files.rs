@@ -1,8 +1,8 @@
 //! Mkdir, WriteFile, Stat.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use container_sandbox::proto::{
@@ -20,11 +20,18 @@ pub(super) const DEFAULT_MODE: u32 = 0o644;
 pub(super) const MODE_BITS: u32 = 0o7777;
 
 pub(super) fn mkdir(request: &MkdirRequest) -> Result<MkdirResponse> {
+    let what = || format!("failed to make directory {}", request.path);
+    let is_new = !fs::exists(&request.path).context(what)?;
     DirBuilder::new()
         .recursive(request.all)
-        .mode(request.perms & MODE_BITS)
+        .mode(0o755)
         .create(&request.path)
-        .context(|| format!("failed to make directory {}", request.path))?;
+        .context(what)?;
+    if is_new {
+        // Whatever the file mode creation mask is.
+        let permissions = Permissions::from_mode(request.perms & MODE_BITS);
+        fs::set_permissions(&request.path, permissions).context(what)?;
+    }
     Ok(MkdirResponse {})
 }
 
@@ -41,14 +48,17 @@ pub(super) async fn write_file(request: WriteFileRequest) -> Result<WriteFileRes
         } else {
             request.mode & MODE_BITS
         };
+        let is_new = !fs::exists(path).context(what)?;
         let mut file = OpenOptions::new()
             .write(true)
             .append(flags.append)
             .truncate(!flags.append)
             .create(flags.create_if_missing)
-            .mode(mode)
             .open(path)
             .context(what)?;
+        if is_new {
+            file.set_permissions(Permissions::from_mode(mode)).context(what)?;
+        }
         file.write_all(&request.data).context(what)?;
         Ok(WriteFileResponse {})
     })
@@ -153,15 +163,15 @@ mod tests {
         let request = |path: &str, all| MkdirRequest {
             path: directory.path().join(path).to_str().unwrap().into(),
             all,
-            perms: 0o700,
+            perms: 0o777,
         };
         assert!(mkdir(&request("a/b", false)).is_err());
         mkdir(&request("a/b", true)).unwrap();
         mkdir(&request("a/b", true)).unwrap();
         assert!(mkdir(&request("a/b", false)).is_err());
         assert_eq!(
-            fs::metadata(directory.path().join("a")).unwrap().mode() & 0o777,
-            0o700
+            fs::metadata(directory.path().join("a/b")).unwrap().mode() & 0o777,
+            0o777
         );
     }
 

@@ -102,7 +102,7 @@ fn patiently(fstype: Option<&str>, source: &Path, attempt: impl Fn() -> io::Resu
             .is_some_and(|source| source.starts_with("/dev/vd"));
     loop {
         match attempt() {
-            Err(error) if device && is_missing(&error) && started.elapsed() < DEVICE_PATIENCE => {}
+            Err(error) if device && is_missing(&error, fstype) && started.elapsed() < DEVICE_PATIENCE => {}
             result => return result,
         }
         // A machine without a PCI bus has nothing to look for.
@@ -111,11 +111,13 @@ fn patiently(fstype: Option<&str>, source: &Path, attempt: impl Fn() -> io::Resu
     }
 }
 
-fn is_missing(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV | libc::EINVAL)
-    )
+fn is_missing(error: &io::Error, fstype: Option<&str>) -> bool {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => true,
+        // How virtiofs says that nobody shares anything under that tag.
+        Some(libc::EINVAL) => fstype == Some("virtiofs"),
+        _ => false,
+    }
 }
 
 pub(super) async fn umount(request: UmountRequest) -> Result<UmountResponse> {

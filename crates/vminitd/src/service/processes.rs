@@ -6,6 +6,9 @@ use prost_types::Timestamp;
 use crate::error::{Error, Result};
 use crate::process::{Exit, Ports, ProcessName, Processes};
 
+/// Number of Linux's last signal.
+const LAST_SIGNAL: i32 = 64;
+
 pub(super) async fn create(
     processes: &Processes,
     request: CreateProcessRequest,
@@ -46,6 +49,9 @@ pub(super) async fn wait(processes: &Processes, request: WaitProcessRequest) -> 
 }
 
 pub(super) fn kill(processes: &Processes, request: KillProcessRequest) -> Result<KillProcessResponse> {
+    if !(0..=LAST_SIGNAL).contains(&request.signal) {
+        return Err(Error::Invalid(format!("invalid signal {}", request.signal)));
+    }
     processes.kill(
         &ProcessName::new(request.id, request.container_id)?,
         request.signal,

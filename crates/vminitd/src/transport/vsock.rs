@@ -99,19 +99,19 @@ impl Listener {
             let mut ready = self.0.readable().await?;
             let accept = |socket: &AsyncFd<OwnedFd>| {
                 let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-                // SAFETY: null pointers say that the peer's address is not wanted.
-                owned(unsafe {
-                    libc::accept4(
-                        socket.as_raw_fd(),
-                        std::ptr::null_mut(),
-                        std::ptr::null_mut(),
-                        flags,
-                    )
-                })
+                let (mut peer, mut size) = (address(0, 0), ADDRESS_SIZE);
+                // SAFETY: the address is of the size that is given.
+                let accepted = owned(unsafe {
+                    libc::accept4(socket.as_raw_fd(), (&raw mut peer).cast(), &raw mut size, flags)
+                })?;
+                Ok((peer.svm_cid, accepted))
             };
             match ready.try_io(accept) {
                 Ok(Err(error)) if error.raw_os_error() == Some(libc::ECONNABORTED) => {}
-                Ok(result) => return Ok(Stream(watch(result?)?)),
+                Ok(Err(error)) => return Err(error),
+                // The agent obeys its host. A process of the guest can have a socket, too.
+                Ok(Ok((libc::VMADDR_CID_HOST, accepted))) => return Ok(Stream(watch(accepted)?)),
+                Ok(Ok(_)) => {}
                 Err(_) => {}
             }
         }

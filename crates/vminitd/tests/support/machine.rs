@@ -140,12 +140,12 @@ pub(crate) async fn start() -> Guest {
     guest
 }
 
-/// Shows the boot log of a test that failed.
+/// Shows the boot log of a test that failed, or of any when `CONTAINER_TEST_BOOT_LOG` is set.
 struct Log(TempDir);
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() || std::env::var_os("CONTAINER_TEST_BOOT_LOG").is_some() {
             let log = fs::read(self.0.path().join("boot.log")).unwrap_or_default();
             eprintln!("boot log:\n{}", String::from_utf8_lossy(&log));
         }
