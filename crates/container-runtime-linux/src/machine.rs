@@ -11,7 +11,8 @@ use container_client::phases::Stopwatch;
 use container_client::{Bundle, BundleConfiguration};
 use container_ext4::{Directory, Journal, JournalMode, Options};
 use container_hypervisor::{
-    AGENT_PORT, Architecture, Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork, VmConfig, platform,
+    AGENT_PORT, Architecture, Connection, Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork,
+    VirtualMachine, VmConfig, platform,
 };
 use container_ipc::Error;
 use container_resource::{Attachment, AttachmentConfiguration, Resources};
@@ -29,6 +30,11 @@ const SCRATCH_SIZE: u64 = 512 << 30;
 /// Size of a scratch disk's journal, in bytes. The host gives all of it to a container that writes a lot, so it is
 /// much smaller than what the capacity would ask for.
 const SCRATCH_JOURNAL: u64 = 64 << 20;
+/// How long the guest may take to answer. An emulated one can lose its timer while it boots and then never does, so the
+/// machine is started a second time, with the time that a busy host may need.
+const FIRST_BOOT: Duration = Duration::from_secs(20);
+/// How long it may take the second time.
+const SECOND_BOOT: Duration = Duration::from_secs(60);
 /// How often the guest's clock is set to the host's.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -43,6 +49,42 @@ pub(crate) async fn boot(
 ) -> Result<(Guest, Vec<Attachment>), Error> {
     let configuration = &container.configuration;
     make_scratch_disk(bundle, configuration.resources.storage)?;
+    watch.lap("disk");
+    let mut started = power_on(bundle, container, watch, FIRST_BOOT).await;
+    if let Err(RuntimeError::Machine(error @ container_hypervisor::Error::Silent { .. })) = &started {
+        tracing::warn!(%error, "starting the virtual machine again");
+        started = power_on(bundle, container, watch, SECOND_BOOT).await;
+    }
+    let (machine, stream, attachments) = started?;
+    let agent = Agent::connect(stream).await?;
+    watch.lap("kernel");
+    let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
+    let dns = UserNetwork::default().dns.to_string();
+    let default_nameserver = (!attachments.is_empty()).then_some(dns.as_str());
+    let set_up = async {
+        let root = async {
+            guest::mount_root(&guest.agent, &guest.container).await?;
+            guest::configure_names(&guest.agent, configuration, &attachments, default_nameserver).await
+        };
+        tokio::try_join!(
+            root,
+            guest::configure_network(&guest.agent, &attachments),
+            guest::set_time(&guest.agent),
+        )
+    };
+    limited(set_up).await?;
+    watch.lap("guest");
+    Ok((guest, attachments))
+}
+
+/// Starts the machine and waits until its agent answers.
+async fn power_on(
+    bundle: &Bundle,
+    container: &BundleConfiguration,
+    watch: &mut Stopwatch,
+    boot_timeout: Duration,
+) -> Result<(Box<dyn VirtualMachine>, Connection, Vec<Attachment>), RuntimeError> {
+    let configuration = &container.configuration;
     let networks: Vec<_> = (0..)
         .zip(&configuration.networks)
         .map(|(index, wanted)| attach(index, wanted))
@@ -64,34 +106,14 @@ pub(crate) async fn boot(
         ],
         nics,
         nested_virtualization: configuration.virtualization,
+        boot_timeout,
         ..VmConfig::new(&configuration.id, bundle.kernel(), bundle.boot_log())
     };
-    watch.lap("disk");
-    let machine = platform::Hypervisor::new()
-        .create(config)
-        .map_err(RuntimeError::from)?;
-    machine.start().await.map_err(RuntimeError::from)?;
+    let machine = platform::Hypervisor::new().create(config)?;
+    machine.start().await?;
     watch.lap("hypervisor");
-    let stream = machine.connect(AGENT_PORT).await.map_err(RuntimeError::from)?;
-    let agent = Agent::connect(stream).await?;
-    watch.lap("kernel");
-    let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
-    let dns = UserNetwork::default().dns.to_string();
-    let default_nameserver = (!attachments.is_empty()).then_some(dns.as_str());
-    let set_up = async {
-        let root = async {
-            guest::mount_root(&guest.agent, &guest.container).await?;
-            guest::configure_names(&guest.agent, configuration, &attachments, default_nameserver).await
-        };
-        tokio::try_join!(
-            root,
-            guest::configure_network(&guest.agent, &attachments),
-            guest::set_time(&guest.agent),
-        )
-    };
-    limited(set_up).await?;
-    watch.lap("guest");
-    Ok((guest, attachments))
+    let stream = machine.connect(AGENT_PORT).await?;
+    Ok((machine, stream, attachments))
 }
 
 /// The container's processors and, where the host has more, one for the machine itself.
