@@ -29,8 +29,10 @@ pub struct Terminal {
 impl Terminal {
     /// Starts `command` on a terminal of this size.
     pub fn start(mut command: Command, columns: u16, rows: u16) -> Self {
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let master = openpt(flags).expect("a pseudo terminal");
+        // macOS has no flag for it; a child that kept this side would keep the terminal open.
+        rustix::io::fcntl_setfd(&master, rustix::io::FdFlags::CLOEXEC).expect("close-on-exec");
         grantpt(&master).expect("its permissions");
         unlockpt(&master).expect("its lock");
         let name = ptsname(&master, Vec::new()).expect("its name");
