@@ -215,7 +215,7 @@ mod tests {
 -nodefaults
 -no-reboot
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
--M microvm,acpi=on,rtc=on,pit=off,pic=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=off
+-M microvm,acpi=on,rtc=on,pit=on,pic=off,isa-serial=off,x-option-roms=off,auto-kernel-cmdline=off
 -global virtio-mmio.force-legacy=off
 -accel tcg,thread=multi
 -cpu max,svm=off,la57=off

@@ -16,12 +16,14 @@ impl Switch for Machine {
 
     fn value(&self) -> String {
         match self {
-            // Interval timer and interrupt controller of the PC are not needed beside the APICs; the clock is, for
-            // the guest to know the time before anybody tells it. The firmware loads a PVH kernel without option ROMs.
+            // The PC's interrupt controller is not needed beside the APICs; the clock is, for the guest to know the time
+            // before anybody tells it. So is the interval timer: when the host takes the processor away while the kernel
+            // measures the local APIC's timer, the kernel gives that one up, and without another it hangs for ever, as
+            // one boot in a hundred did on a busy machine. The firmware loads a PVH kernel without option ROMs.
             Self::Microvm => Options::new("microvm")
                 .switch("acpi", true)
                 .switch("rtc", true)
-                .switch("pit", false)
+                .switch("pit", true)
                 .switch("pic", false)
                 .switch("isa-serial", false)
                 .switch("x-option-roms", false)
