@@ -1,4 +1,5 @@
-//! A virtual machine's memory grows with what the container touches and never shrinks before the stop.
+//! What a virtual machine takes of its host: memory grows with what the container touches and never shrinks before the
+//! stop, and processors are left alone while nothing happens.
 
 use std::time::Duration;
 
@@ -16,6 +17,33 @@ fn resident(process: i32) -> u64 {
         .and_then(|kib| kib.parse::<u64>().ok())
         .unwrap_or(0)
         / 1024
+}
+
+/// Processor time that a process has taken.
+fn processor_time(process: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name, in parentheses, may have blanks in it; user and system time are the 12th and 13th field behind it.
+    let fields = stat[stat.rfind(')').unwrap() + 1..].split_whitespace();
+    let ticks: u64 = fields
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<u64>().unwrap())
+        .sum();
+    Duration::from_millis(ticks * 10)
+}
+
+#[test]
+fn an_idle_machine_leaves_the_processors_alone() {
+    let system = System::start();
+    system.ok(["run", "-d", "--name", "idle", "busybox", "sleep", "1000"]);
+    let machine = system.processes("qemu")[0];
+    // What the boot left to do is done after a while; a loop that waits for nothing is never done.
+    let span = Duration::from_secs(2);
+    eventually(Duration::from_secs(30), "the machine to be idle", || {
+        let before = processor_time(machine);
+        std::thread::sleep(span);
+        processor_time(machine) - before < span / 10
+    });
 }
 
 #[test]

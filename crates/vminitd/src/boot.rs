@@ -3,11 +3,12 @@
 //! Nothing here is fatal: an agent that can still tell its host what is wrong is of more use than a kernel
 //! panic.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::Pid;
 
 use crate::cgroup::{self, Cgroup};
@@ -46,7 +47,8 @@ const MOUNTS: [(&str, &str, libc::c_ulong, Option<&str>); 9] = [
         libc::MS_NOSUID | libc::MS_NOEXEC,
         Some("gid=5,mode=0620,ptmxmode=0666"),
     ),
-    ("cgroup2", cgroup::MOUNT, RESTRICTED, None),
+    // Every container begins with moves between groups, which otherwise wait for a grace period each.
+    ("cgroup2", cgroup::MOUNT, RESTRICTED, Some("favordynmods")),
     ("binfmt_misc", "/proc/sys/fs/binfmt_misc", RESTRICTED, None),
     ("securityfs", "/sys/kernel/security", RESTRICTED, None),
 ];
@@ -57,6 +59,9 @@ pub(crate) fn prepare() {
         if let Err(error) = mount_one(fstype, Path::new(target), flags, data) {
             log!("cannot mount {target}: {error}");
         }
+    }
+    if let Err(error) = hurry_grace_periods() {
+        log!("cannot hurry grace periods: {error}");
     }
     if let Err(error) = raise_open_files() {
         log!("cannot raise the limit of open files: {error}");
@@ -89,6 +94,15 @@ fn mount_one(fstype: &str, target: &Path, flags: libc::c_ulong, data: Option<&st
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENODEV))
+}
+
+/// Makes the kernel interrupt its processors rather than wait for them before it frees what they may be looking at:
+/// mounts, name spaces and groups come and go at once then, and there are few processors to interrupt.
+fn hurry_grace_periods() -> io::Result<()> {
+    match fs::write("/sys/kernel/rcu_expedited", "1") {
+        Err(error) if is_missing(&error) => Ok(()),
+        result => result,
+    }
 }
 
 fn raise_open_files() -> io::Result<()> {
@@ -137,19 +151,26 @@ fn move_to_own_group(launcher: Pid) -> crate::error::Result<Cgroup> {
 
 /// Waits for the kernel to say that the counters of the group have changed.
 fn watch_memory(group: &Cgroup) {
-    use rustix::event::{PollFd, PollFlags, poll};
-    let Ok(events) = group.open_file("memory.events") else {
+    let Ok(mut events) = group.open_file("memory.events") else {
         return;
     };
     let mut seen = 0;
-    loop {
-        let high = group.counter("memory.events", "high");
+    // What ends this ends a warning, and nothing else.
+    while let Ok(text) = next_change(&mut events) {
+        let high = cgroup::counter(&text, "high").unwrap_or(0);
         if high > seen {
             seen = high;
             log!("memory.high of the agent was reached {high} times");
         }
-        if poll(&mut [PollFd::new(&events, PollFlags::PRI)], None).is_err() {
-            return;
-        }
     }
+}
+
+/// Waits until a file of the kernel is not what was last read from it through this descriptor, and reads it.
+fn next_change(file: &mut File) -> io::Result<String> {
+    rustix::event::poll(&mut [PollFd::new(file, PollFlags::PRI)], None)?;
+    // A descriptor that is not read through stays ready for ever.
+    let mut text = String::new();
+    file.rewind()?;
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }

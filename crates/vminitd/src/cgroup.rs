@@ -99,11 +99,6 @@ impl Cgroup {
         fs::File::open(self.path.join(file))
     }
 
-    /// One counter of a file of lines `name value`; 0 when it is not there.
-    pub(crate) fn counter(&self, file: &str, name: &str) -> u64 {
-        self.read(file).and_then(|text| counter(&text, name)).unwrap_or(0)
-    }
-
     /// Kills everything in the group and removes it, the innermost groups first. Blocks for up to 310 ms.
     ///
     /// # Errors
