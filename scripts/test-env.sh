@@ -14,8 +14,7 @@ case $(uname -m) in aarch64) _arch=arm64 ;; *) _arch=$(uname -m) ;; esac
 if [ -z "${CONTAINER_TEST_INIT_IMAGE:-}" ]; then
   "$_root/scripts/make-init-image.sh" || return 1
   CONTAINER_TEST_INIT_IMAGE=$_root/build/init-image.tar
-  _agent=${CARGO_TARGET_DIR:-$_root/target}/$(uname -m)-unknown-linux-gnu/release/vminitd
-  export CONTAINER_TEST_AGENT=${CONTAINER_TEST_AGENT:-$_agent}
+  export CONTAINER_TEST_AGENT=${CONTAINER_TEST_AGENT:-${CARGO_TARGET_DIR:-$_root/target}/release/vminitd}
 fi
 if [ -z "${CONTAINER_TEST_BUSYBOX:-}" ]; then
   "$_root/scripts/make-busybox-image.sh" || return 1
@@ -26,4 +25,4 @@ if [ -z "${CONTAINER_TEST_KERNEL:-}" ]; then
   CONTAINER_TEST_KERNEL=$_root/build/kernel/vmlinux-$_arch
 fi
 export CONTAINER_TEST_KERNEL CONTAINER_TEST_INIT_IMAGE CONTAINER_TEST_BUSYBOX
-unset _root _arch _agent
+unset _root _arch

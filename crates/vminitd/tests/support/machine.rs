@@ -11,8 +11,6 @@ use tempfile::TempDir;
 
 use super::{Guest, Link, ROOT, make_root, shell, soon, workspace};
 
-const TRIPLE: &str = "x86_64-unknown-linux-gnu";
-
 /// The kernel to boot: `CONTAINER_TEST_KERNEL`, else the one that `make kernel` builds.
 fn kernel() -> PathBuf {
     let kernel = std::env::var_os("CONTAINER_TEST_KERNEL")
@@ -47,33 +45,15 @@ fn image(name: &str, source: &Path, fill: impl FnOnce(&Path)) -> PathBuf {
     image
 }
 
-/// The agent: `CONTAINER_TEST_AGENT`, else built when its sources changed.
+/// The agent: `CONTAINER_TEST_AGENT`, else the init image's, built when its sources changed.
 fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("CONTAINER_TEST_AGENT") {
         return program.into();
     }
-    let target = workspace().join("target");
-    let mut build = Command::new(env!("CARGO"));
-    build
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "vminitd",
-            "--target",
-            TRIPLE,
-            "--target-dir",
-        ])
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        // As scripts/make-init-image.sh has it.
-        .env(
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "-C target-feature=+crt-static -C relocation-model=static",
-        );
-    shell(&mut build);
-    target.join(TRIPLE).join("release/vminitd")
+    shell(&mut Command::new(workspace().join("scripts/make-init-image.sh")));
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    target.join("release/vminitd")
 }
 
 /// The agent's disk.
