@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use container_sandbox::server::SandboxContextServer;
 use container_sandbox::{AGENT_PORT, MAX_MESSAGE_SIZE};
@@ -18,9 +18,6 @@ use crate::process::Reaper;
 use crate::service::Service;
 use crate::transport::Transport;
 use crate::{boot, netlink};
-
-/// The shortest sleep that needs a timer.
-const TIMER_CHECK: Duration = Duration::from_millis(1);
 
 /// Runs the agent until the host is gone. `link` is a descriptor of a stream to the host that stands in for
 /// its device, for an agent that is not in a virtual machine.
@@ -46,9 +43,6 @@ async fn serve(link: Option<RawFd>, launcher: Launcher, started: Instant) -> io:
         Some(fd) => over(unsafe { OwnedFd::from_raw_fd(fd) })?,
         None => Transport::find().await?,
     };
-    // An emulator can lose the timer while the kernel boots. Nothing would ever wake a sleeper then, so that it is
-    // better not to answer at all: the host starts the machine again.
-    tokio::time::sleep(TIMER_CHECK).await;
     let listener = transport.listen(AGENT_PORT)?;
     let helper = launcher.pid();
     log!("serving after {} ms", started.elapsed().as_millis());
