@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -11,26 +12,9 @@ use std::{env, fs, io};
 use container_client::services;
 use container_config::Roots;
 use container_ipc::{Endpoint, Error};
-use container_service_manager::{Activated, Job, ServiceManager, locate_program};
-
-/// Tells a helper that it was given a listening socket.
-const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
-
-/// What helpers get of the server's environment besides `CONTAINER_…` (behaviour reference, 24.4), in upper and in
-/// lower case: proxies, certificates, and what finding other programs and the user's own files takes.
-const INHERITED: [&str; 11] = [
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
-    "REQUESTS_CA_BUNDLE",
-    "HOME",
-    "PATH",
-    "XDG_RUNTIME_DIR",
-];
+use container_service_manager::{
+    Activated, Job, LISTENER_VARIABLE, ServiceManager, inherited_environment, locate_program,
+};
 
 /// How long a process may take to end when it is asked to.
 const END: Duration = Duration::from_secs(2);
@@ -114,7 +98,7 @@ impl Jobs {
             label: label.to_owned(),
             program: executable,
             arguments,
-            environment: environment(&self.roots, env::vars()),
+            environment: environment(&self.roots, env::vars_os()),
             log: self.log_file(label),
             working_directory: "/".into(),
         };
@@ -171,12 +155,8 @@ fn listen(endpoint: &Endpoint) -> io::Result<OwnedFd> {
     Ok(UnixListener::bind(path)?.into())
 }
 
-fn environment(roots: &Roots, own: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    let passes = |name: &str| {
-        name != LISTENER_VARIABLE
-            && (name.starts_with("CONTAINER_") || INHERITED.contains(&name.to_ascii_uppercase().as_str()))
-    };
-    let mut environment: BTreeMap<String, String> = own.filter(|(name, _)| passes(name)).collect();
+fn environment(roots: &Roots, own: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    let mut environment = inherited_environment(own);
     environment.extend(roots.environment());
     environment
 }
@@ -202,36 +182,17 @@ mod tests {
     }
 
     #[test]
-    fn helpers_get_what_they_need_of_the_environment() {
+    fn helpers_learn_the_roots_of_their_server() {
         let roots = Roots {
             app: "/a".into(),
             install: "/i".into(),
             log: None,
         };
-        let own = [
-            ("CONTAINER_DEBUG", "1"),
-            ("CONTAINER_APP_ROOT", "/elsewhere"),
-            ("CONTAINER_LISTEN_FDS", "1"),
-            ("https_proxy", "http://p"),
-            ("PATH", "/bin"),
-            ("SECRET", "s"),
-        ];
-        let given = environment(
-            &roots,
-            own.into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
+        let own = [("CONTAINER_APP_ROOT", "/elsewhere"), ("PATH", "/bin")];
+        let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let given = environment(&roots, own);
         let names: Vec<&str> = given.keys().map(String::as_str).collect();
-        assert_eq!(
-            names,
-            [
-                "CONTAINER_APP_ROOT",
-                "CONTAINER_DEBUG",
-                "CONTAINER_INSTALL_ROOT",
-                "PATH",
-                "https_proxy"
-            ]
-        );
+        assert_eq!(names, ["CONTAINER_APP_ROOT", "CONTAINER_INSTALL_ROOT", "PATH"]);
         assert_eq!(given["CONTAINER_APP_ROOT"], "/a");
     }
 

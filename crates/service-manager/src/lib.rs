@@ -9,6 +9,7 @@
 //! hangs on, a unit of the user's systemd (`systemd::UserManager`, Linux).
 
 mod detached;
+mod environment;
 mod error;
 mod job;
 mod launcher;
@@ -23,6 +24,7 @@ mod record;
 pub mod systemd;
 
 pub use detached::{Activated, Detached, LISTENER_FD};
+pub use environment::{LISTENER_VARIABLE, inherited_environment};
 pub use error::Error;
 pub use job::Job;
 pub use launcher::Launcher;

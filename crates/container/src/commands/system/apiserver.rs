@@ -10,7 +10,9 @@ use container_client::services::{API_SERVER_PROGRAM, api_server_label};
 use container_client::{ApiClient, ImagesClient};
 use container_config::Roots;
 use container_ipc::Error;
-use container_service_manager::{Error as ServiceError, Job, ServiceManager, locate_program};
+use container_service_manager::{
+    Error as ServiceError, Job, ServiceManager, inherited_environment, locate_program,
+};
 
 use super::platform;
 use crate::error::Failure;
@@ -22,22 +24,6 @@ pub(super) const LABEL_PREFIX: &str = "dev.container.";
 
 /// How often a service that is coming up is tried.
 const RETRY: Duration = Duration::from_millis(10);
-
-/// What the services get of the caller's environment besides `CONTAINER_…` (behaviour.md 24.4), in upper and lower
-/// case.
-const INHERITED: [&str; 11] = [
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CURL_CA_BUNDLE",
-    "REQUESTS_CA_BUNDLE",
-    "HOME",
-    "PATH",
-    "XDG_RUNTIME_DIR",
-];
 
 /// The jobs of an installation; `None` when nothing was ever started there.
 pub(super) fn manager(services: &Services) -> Result<Option<ServiceManager>, Failure> {
@@ -152,11 +138,7 @@ fn log_file(roots: &Roots) -> PathBuf {
 }
 
 fn environment(roots: &Roots, own: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
-    let passes = |name: &str| {
-        name.starts_with("CONTAINER_") || INHERITED.contains(&name.to_ascii_uppercase().as_str())
-    };
-    let text = own.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let mut environment: BTreeMap<String, String> = text.filter(|(name, _)| passes(name)).collect();
+    let mut environment = inherited_environment(own);
     environment.extend(roots.environment());
     environment
 }
