@@ -77,6 +77,11 @@ impl System {
     pub fn stop(&mut self) {
         self.ok(["system", "stop"]);
         self.stopped = true;
+        self.boot_with(&[]);
+    }
+
+    /// Starts the services with these variables in the environment.
+    pub fn boot_with(&mut self, variables: &[(&str, &str)]) {
     }
 
     /// The scratch home directory.

@@ -124,6 +124,12 @@ impl Terminal {
         !modes.local_modes.contains(LocalModes::ICANON)
     }
 
+    /// Whether keys are shown as they are pressed.
+    pub fn echoes(&self) -> bool {
+        let modes = tcgetattr(&self.master).expect("the terminal's modes");
+        modes.local_modes.contains(LocalModes::ECHO)
+    }
+
     /// Waits for the end of the command.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {

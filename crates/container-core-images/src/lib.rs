@@ -4,5 +4,7 @@
 //! done by `container-image-store`; this crate gives it a process and a socket.
 
 mod handlers;
+mod logins;
 
 pub use handlers::router;
+pub use logins::with_logins;

@@ -1,10 +1,13 @@
 //! The image service's process.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use container_client::services;
 use container_config::Roots;
-use container_image_store::{ImageStore, Registries};
+use container_core_images::{router, with_logins};
+use container_image_store::{CredentialsFile, ImageStore, Registries};
 use container_ipc::{Endpoint, Listener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -43,10 +46,11 @@ async fn start() -> anyhow::Result<()> {
     let roots = Roots::from_environment().context("failed to find the application root")?;
     let runtime_dir = container_ipc::runtime_dir(&roots.app);
     container_ipc::ensure_private_dir(&runtime_dir)?;
-    let store = ImageStore::open(
-        &roots.app,
-        Registries::from_environment(|name| std::env::var(name).ok()),
-    )?;
+    let registries = Registries {
+        secrets: Some(Arc::new(CredentialsFile::new(&roots.app))),
+        ..Registries::from_environment(|name| std::env::var(name).ok())
+    };
+    let store = ImageStore::open(&roots.app, registries.clone())?;
     let listener = Listener::bind(&Endpoint::new(&runtime_dir, &services::images()))?;
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
@@ -60,6 +64,7 @@ async fn start() -> anyhow::Result<()> {
         stop.cancel();
     });
     tracing::info!("serving images of {}", roots.app.display());
-    container_ipc::serve(listener, container_core_images::router(&store), shutdown).await;
+    let router = with_logins(router(&store), &registries);
+    container_ipc::serve(listener, router, shutdown).await;
     Ok(())
 }

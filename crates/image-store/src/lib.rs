@@ -31,7 +31,7 @@ mod unpack;
 pub use archive::Loaded;
 pub use error::Error;
 pub use gc::Collected;
-pub use registry::{Credentials, Registries, RegistryError};
+pub use registry::{Credentials, CredentialsFile, Registries, RegistryError, Secrets};
 pub use snapshot::Snapshot;
 pub use store::{ImageStore, PullRequest};
 

@@ -16,6 +16,8 @@ pub mod process;
 pub mod reference;
 pub mod size;
 pub mod statistics;
+pub mod registry;
+pub mod secret;
 pub mod time;
 
 pub use container::{
@@ -30,3 +32,5 @@ pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
 pub use reference::Reference;
 pub use size::MemorySize;
 pub use statistics::ContainerStatistics;
+pub use registry::RegistryResource;
+pub use secret::Secret;

@@ -12,6 +12,14 @@ pub const DOCKER_HOST: &str = "registry-1.docker.io";
 /// The longest reference, and the longest domain and path together, in bytes.
 const MAXIMUM_LENGTH: usize = 255;
 
+/// The host that serves the registry `domain`, which is the name that credentials are stored under.
+pub fn registry_host(domain: &str) -> &str {
+    match domain {
+        DOCKER_DOMAIN => DOCKER_HOST,
+        domain => domain,
+    }
+}
+
 /// The name of an image in a registry or in the local store.
 ///
 /// A reference with both a tag and a digest keeps the digest only.
@@ -78,10 +86,7 @@ impl Reference {
 
     /// The host, with its port, that serves this image; none without a domain.
     pub fn host(&self) -> Option<&str> {
-        match self.domain()? {
-            DOCKER_DOMAIN => Some(DOCKER_HOST),
-            domain => Some(domain),
-        }
+        self.domain().map(registry_host)
     }
 
     /// The same image by its full name: a tag is there unless a digest is, and Docker's own images have their

@@ -22,7 +22,7 @@ type Progress = Option<UnboundedSender<ProgressEvent>>;
 /// A connection to the image service.
 #[derive(Debug, Clone)]
 pub struct ImagesClient {
-    client: Client,
+    pub(super) client: Client,
 }
 
 /// How [`ImagesClient::fetch`] and [`ImagesClient::pull`] get an image.

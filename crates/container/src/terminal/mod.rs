@@ -2,7 +2,7 @@
 
 mod raw;
 
-pub use raw::{RawMode, restore};
+pub use raw::{RawMode, Silence, restore};
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;

@@ -1,4 +1,5 @@
-//! Raw mode: bytes go to the container as they are typed, and the terminal gets its modes back whatever happens.
+//! Modes of the terminal on standard input: raw for containers, silent for passwords. It gets its own modes back
+//! whatever happens.
 //!
 //! The modes to restore are kept in a global, because three ways out of the process never drop the guard: a panic
 //! (release builds abort), a signal, and `exit` from deep inside.
@@ -7,7 +8,7 @@ use std::io;
 use std::sync::{Mutex, Once, PoisonError};
 
 use rustix::stdio::stdin;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// The modes that standard input had before.
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
@@ -22,19 +23,7 @@ impl RawMode {
     /// # Errors
     /// Standard input is not a terminal.
     pub fn enter() -> io::Result<Self> {
-        static HOOK: Once = Once::new();
-        let before = tcgetattr(stdin())?;
-        let mut raw = before.clone();
-        raw.make_raw();
-        *SAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
-        HOOK.call_once(|| {
-            let report = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |info| {
-                restore();
-                report(info);
-            }));
-        });
-        tcsetattr(stdin(), OptionalActions::Now, &raw)?;
+        change(OptionalActions::Now, Termios::make_raw)?;
         Ok(Self(()))
     }
 
@@ -53,7 +42,48 @@ impl Drop for RawMode {
     }
 }
 
-/// Gives the terminal back the modes it had before [`RawMode::enter`], if that was called.
+/// What is typed on standard input's terminal is not shown while this lives.
+#[derive(Debug)]
+pub struct Silence(());
+
+impl Silence {
+    /// Stops showing what is typed. What was typed before, for whatever that was meant, is forgotten.
+    ///
+    /// # Errors
+    /// Standard input is not a terminal.
+    pub fn begin() -> io::Result<Self> {
+        change(OptionalActions::Flush, |modes| {
+            modes.local_modes.remove(LocalModes::ECHO);
+        })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Changes the modes of the terminal on standard input, keeping those that it had.
+fn change(when: OptionalActions, change: impl FnOnce(&mut Termios)) -> io::Result<()> {
+    static HOOK: Once = Once::new();
+    let before = tcgetattr(stdin())?;
+    let mut modes = before.clone();
+    change(&mut modes);
+    *SAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+    HOOK.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            restore();
+            report(info);
+        }));
+    });
+    tcsetattr(stdin(), when, &modes)?;
+    Ok(())
+}
+
+/// Gives the terminal back the modes it had before [`RawMode::enter`] or [`Silence::begin`], if one was called.
 pub fn restore() {
     // In a panic hook the lock may be held by the panicking thread itself.
     let Ok(mut saved) = SAVED.try_lock() else { return };

@@ -10,7 +10,7 @@ use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::connection::{Ask, Connection, RETRIES};
+use super::connection::{Ask, Connection};
 use super::error::{RegistryError, root_cause};
 use crate::blob::Expected;
 use crate::content::Ingest;
@@ -67,7 +67,7 @@ impl Connection {
                     self.host,
                     blob.digest()
                 );
-                if failures > RETRIES {
+                if failures > self.retries() {
                     return Err(RegistryError::BrokenOff {
                         host: self.host.clone(),
                         digest: blob.digest().clone(),

@@ -1,24 +1,19 @@
 //! Requests to one repository: authentication, repetition, and what an answer's status means.
 
-use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use container_resource::Reference;
-use oci_client::RegistryOperation;
-use oci_client::errors::OciDistributionError;
-use oci_client::secrets::RegistryAuth;
+use container_resource::{Reference, Secret};
+use oci_client::errors::OciEnvelope;
 use reqwest::header::{ACCEPT, RANGE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
+use super::challenge::Challenge;
 use super::environment::Registries;
 use super::error::{RegistryError, root_cause};
+use super::identity::{Identity, Lookup};
 
-/// How often a request is made again after a failure that may pass.
-pub(super) const RETRIES: u32 = 3;
-
-/// The longest that a registry's `Retry-After` is obeyed.
+/// The longest that a registry's `Retry-After` is obeyed. One that wants more waiting is not asked again.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How much longer than otherwise a registry may be silent during a push.
@@ -35,8 +30,9 @@ pub(crate) struct Connection {
     scheme: &'static str,
     settings: Registries,
     http: reqwest::Client,
-    auth: RegistryAuth,
     access: Access,
+    /// Looked up when the registry asks for it.
+    lookup: OnceCell<Lookup>,
     authorization: Mutex<Authorization>,
 }
 
@@ -45,6 +41,7 @@ pub(crate) struct Connection {
 pub(crate) enum Access {
     Pull,
     Push,
+    Login,
 }
 
 /// What is shown to the registry with every request.
@@ -55,23 +52,15 @@ struct Authorization {
     kind: AuthorizationKind,
 }
 
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 enum AuthorizationKind {
     #[default]
     None,
-    Basic,
-    Bearer(String),
-}
-
-impl fmt::Debug for AuthorizationKind {
-    /// Leaves the token out.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Basic => "Basic",
-            Self::Bearer(_) => "Bearer",
-        })
-    }
+    Basic {
+        user: String,
+        secret: Secret,
+    },
+    Bearer(Secret),
 }
 
 /// What is asked for.
@@ -98,22 +87,56 @@ impl Connection {
         let host = reference.host().ok_or_else(|| {
             RegistryError::Settings(format!("no host specified in image reference: {reference}"))
         })?;
-        let auth = settings.auth(host);
         let mut settings = settings.clone();
         if access == Access::Push {
             // A registry may look at all of a blob before it answers that it has it.
             settings.read_timeout *= PUSH_PATIENCE;
         }
+        Self::with(settings, host, reference.path(), insecure, access)
+    }
+
+    /// Prepares to show the registry `host` who `identity` is.
+    pub(super) fn for_login(
+        settings: Registries,
+        host: &str,
+        insecure: bool,
+        identity: Identity,
+    ) -> Result<Self, RegistryError> {
+        let connection = Self::with(settings, host, "", insecure, Access::Login)?;
+        let lookup = Lookup {
+            identity: Some(identity),
+            problems: Vec::new(),
+        };
+        Ok(Self {
+            lookup: OnceCell::new_with(Some(lookup)),
+            ..connection
+        })
+    }
+
+    fn with(
+        settings: Registries,
+        host: &str,
+        repository: &str,
+        insecure: bool,
+        access: Access,
+    ) -> Result<Self, RegistryError> {
         Ok(Self {
             host: host.to_owned(),
-            repository: reference.path().to_owned(),
+            repository: repository.to_owned(),
             scheme: if insecure { "http" } else { "https" },
             http: settings.http_client()?,
             settings,
-            auth,
             access,
+            lookup: OnceCell::new(),
             authorization: Mutex::default(),
         })
+    }
+
+    /// Asks the registry for nothing but whether it takes what it is shown.
+    pub(super) async fn ping(&self) -> Result<(), RegistryError> {
+        let url = self.base()?;
+        let answer = self.request("/v2/", &url, true, |http| http.get(url.clone()));
+        answer.await.map(|_| ())
     }
 
     /// Asks for something until it is there or failed for good.
@@ -131,9 +154,32 @@ impl Connection {
 
     /// The address of `path` in this repository.
     pub(super) fn url(&self, path: &str) -> Result<Url, RegistryError> {
-        let text = format!("{}://{}/v2/{}/{path}", self.scheme, self.host, self.repository);
-        Url::parse(&text)
+        self.parse(&format!("{}/{path}", self.repository))
+    }
+
+    /// The address of the registry.
+    fn base(&self) -> Result<Url, RegistryError> {
+        self.parse("")
+    }
+
+    fn parse(&self, path: &str) -> Result<Url, RegistryError> {
+        Url::parse(&format!("{}://{}/v2/{path}", self.scheme, self.host))
             .map_err(|error| RegistryError::Settings(format!("invalid host {}: {error}", self.host)))
+    }
+
+    /// Whether others can read what is sent.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// What a token has to be good for, in the words of token services; none for a login.
+    pub(super) fn scope(&self) -> Option<String> {
+        let repository = &self.repository;
+        match self.access {
+            Access::Pull => Some(format!("repository:{repository}:pull")),
+            Access::Push => Some(format!("repository:{repository}:pull,push")),
+            Access::Login => None,
+        }
     }
 
     /// Makes a request until it succeeds or failed for good; `name` is what it is about in errors. What `build` makes
@@ -146,50 +192,65 @@ impl Connection {
         again: bool,
         build: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Response, RegistryError> {
-        let mut retries = if again { 0 } else { RETRIES };
+        let mut retries = if again { 0 } else { self.retries() };
         let mut challenged = false;
         loop {
             let authorization = self.authorization.lock().await.clone();
-            let request = self.authorized(build(&self.http), url, &authorization.kind);
-            let response = match request.send().await {
-                Ok(response) => response,
-                Err(error) if retries < RETRIES && is_passing(&error) => {
-                    tracing::debug!("{name} at {}: {}", self.host, root_cause(&error));
-                    retries += 1;
-                    tokio::time::sleep(self.settings.retry_delay).await;
-                    continue;
-                }
-                Err(error) => return Err(self.failed(&error)),
-            };
+            let authorized = |http: &reqwest::Client| self.authorized(build(http), url, &authorization.kind);
+            let response = self.send(name, &mut retries, authorized).await?;
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
             }
             if status == StatusCode::UNAUTHORIZED && !challenged {
                 challenged = true;
-                self.authenticate(authorization.version).await?;
-                continue;
-            }
-            if (status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS) && retries < RETRIES {
-                retries += 1;
-                tokio::time::sleep(retry_after(&response).unwrap_or(self.settings.retry_delay)).await;
+                self.authenticate(authorization.version, response).await?;
                 continue;
             }
             return Err(self.refused(name, response).await);
         }
     }
 
+    /// Sends what `build` makes until there is an answer that trying again would not change; `retries` counts.
+    pub(super) async fn send(
+        &self,
+        name: &str,
+        retries: &mut u32,
+        build: impl Fn(&reqwest::Client) -> RequestBuilder,
+    ) -> Result<Response, RegistryError> {
+        loop {
+            let pause = match build(&self.http).send().await {
+                Ok(response) if *retries < self.retries() => match pause(&response, self.retry_delay()) {
+                    Some(pause) => pause,
+                    None => return Ok(response),
+                },
+                Ok(response) => return Ok(response),
+                Err(error) if *retries < self.retries() && is_passing(&error) => {
+                    tracing::debug!("{name} at {}: {}", self.host, root_cause(&error));
+                    self.retry_delay()
+                }
+                Err(error) => return Err(self.failed(&error)),
+            };
+            *retries += 1;
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     /// Shows the credentials, but to nobody except the registry itself: uploads may lead elsewhere.
     fn authorized(&self, request: RequestBuilder, url: &Url, kind: &AuthorizationKind) -> RequestBuilder {
-        let own = self.url("").is_ok_and(|own| own.origin() == url.origin());
-        match (kind, &self.auth) {
-            _ if !own => request,
-            (AuthorizationKind::Bearer(token), _) => request.bearer_auth(token),
-            (AuthorizationKind::Basic, RegistryAuth::Basic(user, secret)) => {
-                request.basic_auth(user, Some(secret))
+        let own = self.base().is_ok_and(|own| own.origin() == url.origin());
+        match kind {
+            AuthorizationKind::Bearer(token) if own => request.bearer_auth(token.expose()),
+            AuthorizationKind::Basic { user, secret } if own => {
+                request.basic_auth(user, Some(secret.expose()))
             }
             _ => request,
         }
+    }
+
+    /// How often to try again after a failure that may pass.
+    pub(super) fn retries(&self) -> u32 {
+        self.settings.retries
     }
 
     /// How long to wait before trying again.
@@ -197,34 +258,32 @@ impl Connection {
         self.settings.retry_delay
     }
 
-    /// Gets a token, or notes that the credentials themselves are wanted; unless another request did so meanwhile.
-    async fn authenticate(&self, version: u32) -> Result<(), RegistryError> {
+    /// What there is to show, looked up once.
+    async fn lookup(&self) -> &Lookup {
+        let find = || self.settings.identity(&self.host);
+        self.lookup.get_or_init(find).await
+    }
+
+    /// Finds out what to show after the answer `asked`, unless another request did so meanwhile.
+    async fn authenticate(&self, version: u32, asked: Response) -> Result<(), RegistryError> {
         let mut authorization = self.authorization.lock().await;
         if authorization.version != version {
             return Ok(());
         }
-        let client = self.settings.auth_client(self.scheme == "http")?;
-        // A token is for the repository; the tag plays no part.
-        let reference =
-            oci_client::Reference::with_tag(self.host.clone(), self.repository.clone(), "latest".to_owned());
-        let operation = match self.access {
-            Access::Pull => RegistryOperation::Pull,
-            Access::Push => RegistryOperation::Push,
-        };
-        let token = client.auth(&reference, &self.auth, operation).await;
-        let kind = match token {
-            Ok(Some(token)) => AuthorizationKind::Bearer(token),
-            Ok(None) => AuthorizationKind::Basic,
-            Err(OciDistributionError::RequestError(error)) => return Err(self.failed(&error)),
-            Err(OciDistributionError::AuthenticationFailure(body)) => {
-                return Err(self.denied(describe(StatusCode::UNAUTHORIZED, &body)));
+        let identity = self.lookup().await.identity.as_ref();
+        let kind = match (Challenge::of(asked.headers()), identity) {
+            (_, Some(Identity::RegistryToken(token))) => AuthorizationKind::Bearer(token.clone()),
+            (Some(Challenge::Bearer { realm, service }), identity) => {
+                AuthorizationKind::Bearer(self.token(&realm, service.as_deref(), identity).await?)
             }
-            Err(error) => {
-                let reason = format!("an answer to the request for a token that is not understood: {error}");
-                return Err(RegistryError::Malformed {
-                    host: self.host.clone(),
-                    reason,
-                });
+            // Where it is not said what is wanted, this is.
+            (_, Some(Identity::Password { user, secret })) => AuthorizationKind::Basic {
+                user: user.clone(),
+                secret: secret.clone(),
+            },
+            (_, Some(Identity::RefreshToken(_)) | None) => {
+                let reason = describe(asked.status(), &error_body(asked).await);
+                return Err(self.denied(reason).await);
             }
         };
         *authorization = Authorization {
@@ -264,17 +323,25 @@ impl Connection {
                 what: name.to_owned(),
                 host,
             },
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.denied(reason),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.denied(reason).await,
             _ => RegistryError::Refused { host, status, reason },
         }
     }
 
-    fn denied(&self, reason: String) -> RegistryError {
+    pub(super) async fn denied(&self, reason: String) -> RegistryError {
+        let lookup = self.lookup().await;
         RegistryError::Denied {
             host: self.host.clone(),
             repository: self.repository.clone(),
             reason,
-            anonymous: self.auth == RegistryAuth::Anonymous,
+            missing: lookup.identity.is_none().then(|| lookup.problems.clone()),
+        }
+    }
+
+    pub(super) fn malformed(&self, reason: impl Into<String>) -> RegistryError {
+        RegistryError::Malformed {
+            host: self.host.clone(),
+            reason: reason.into(),
         }
     }
 }
@@ -285,12 +352,31 @@ fn is_passing(error: &reqwest::Error) -> bool {
     !error.is_connect() && !error.is_timeout() && !error.is_redirect() && !error.is_builder()
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+/// How long to wait before asking again after an answer that may be another one then; none when it will not be, or
+/// not soon.
+fn pause(response: &Response, otherwise: Duration) -> Option<Duration> {
+    let status = response.status();
+    if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
+        return None;
+    }
+    let wanted = response.headers().get(RETRY_AFTER);
+    match wanted.and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now())) {
+        None => Some(otherwise),
+        Some(wanted) => (wanted <= MAX_RETRY_AFTER).then_some(wanted),
+    }
 }
 
-async fn error_body(mut response: Response) -> String {
+/// The time until what a `Retry-After` names: a number of seconds, or a date.
+fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value.trim()).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// The beginning of the body of an answer that refuses something.
+pub(super) async fn error_body(mut response: Response) -> String {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
@@ -302,22 +388,13 @@ async fn error_body(mut response: Response) -> String {
 }
 
 /// The status with the messages that the registry's error document gives for it.
-fn describe(status: StatusCode, body: &str) -> String {
-    #[derive(Deserialize)]
-    struct Document {
-        errors: Vec<Item>,
-    }
-    #[derive(Deserialize)]
-    struct Item {
-        #[serde(default)]
-        message: String,
-    }
-    let messages: Vec<String> = serde_json::from_str::<Document>(body)
-        .map(|document| document.errors.into_iter().map(|item| item.message).collect())
+pub(super) fn describe(status: StatusCode, body: &str) -> String {
+    let messages = serde_json::from_str::<OciEnvelope>(body)
+        .map(|document| document.errors)
         .unwrap_or_default();
     let messages: Vec<String> = messages
         .into_iter()
-        .map(|text| text.replace(|c: char| c.is_control(), " "))
+        .map(|error| error.message.replace(|c: char| c.is_control(), " "))
         .filter(|text| !text.is_empty())
         .collect();
     match messages[..] {
@@ -338,6 +415,21 @@ mod tests {
             "403 Forbidden (pull limit)"
         );
         assert_eq!(describe(StatusCode::BAD_GATEWAY, "<html>"), "502 Bad Gateway");
+    }
+
+    #[test]
+    fn waiting_as_asked() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let seconds = |value| retry_after(value, now).map(|wanted| wanted.as_secs());
+        assert_eq!(seconds("7"), Some(7));
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(
+            seconds("Sun, 06 Nov 1994 08:49:00 GMT"),
+            Some(0),
+            "that was before"
+        );
+        assert_eq!(seconds("soon"), None);
+        assert_eq!(seconds("-1"), None);
     }
 
     #[test]

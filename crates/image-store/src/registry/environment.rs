@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Once;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use oci_client::client::{Certificate, CertificateEncoding, ClientConfig, ClientProtocol};
-use oci_client::secrets::RegistryAuth;
+use container_resource::Secret;
 use reqwest::redirect;
 
 use super::error::{RegistryError, root_cause};
+use super::secrets::Secrets;
 
 /// How this program names itself to registries.
 const USER_AGENT: &str = concat!("container/", env!("CARGO_PKG_VERSION"));
@@ -19,23 +19,14 @@ const USER_AGENT: &str = concat!("container/", env!("CARGO_PKG_VERSION"));
 const NEVER_PROXIED: &str = "localhost,127.0.0.0/8,::1";
 
 /// A user name and its secret for one registry.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The host, with its port if it has one.
     pub host: String,
     /// The user name.
     pub user: String,
     /// The password or token.
-    pub secret: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials")
-            .field("host", &self.host)
-            .field("user", &self.user)
-            .finish_non_exhaustive()
-    }
+    pub secret: Secret,
 }
 
 /// How registries are reached. The default is: directly, anonymously, trusting the system's certificates.
@@ -49,13 +40,19 @@ pub struct Registries {
     pub no_proxy: Option<String>,
     /// PEM files with certificates to trust besides the system's.
     pub certificate_files: Vec<PathBuf>,
-    /// The credentials to show, if the registry is the one they are for.
+    /// The credentials to show, if the registry is the one they are for; they come before all others.
     pub credentials: Option<Credentials>,
+    /// Where logins are kept.
+    pub secrets: Option<Arc<dyn Secrets>>,
+    /// Docker's `config.json`, whose credentials and credential helpers come last.
+    pub docker_config: Option<PathBuf>,
     /// How long making a connection may take, name look-up and TLS included.
     pub connect_timeout: Duration,
     /// How long a registry may send nothing while something is waited for.
     pub read_timeout: Duration,
-    /// The pause before a failed request is made again.
+    /// How often a request is made again after a failure that may pass.
+    pub retries: u32,
+    /// The pause before that.
     pub retry_delay: Duration,
 }
 
@@ -66,8 +63,11 @@ impl fmt::Debug for Registries {
             .field("no_proxy", &self.no_proxy)
             .field("certificate_files", &self.certificate_files)
             .field("credentials", &self.credentials)
+            .field("secrets", &self.secrets)
+            .field("docker_config", &self.docker_config)
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
+            .field("retries", &self.retries)
             .field("retry_delay", &self.retry_delay)
             .finish_non_exhaustive()
     }
@@ -81,8 +81,11 @@ impl Default for Registries {
             no_proxy: None,
             certificate_files: Vec::new(),
             credentials: None,
+            secrets: None,
+            docker_config: None,
             connect_timeout: Duration::from_secs(20),
             read_timeout: Duration::from_secs(30),
+            retries: 3,
             retry_delay: Duration::from_secs(1),
         }
     }
@@ -97,9 +100,11 @@ impl Registries {
             Some(Credentials {
                 host: get("CONTAINER_REGISTRY_HOST")?,
                 user: get("CONTAINER_REGISTRY_USER")?,
-                secret: get("CONTAINER_REGISTRY_TOKEN")?,
+                secret: get("CONTAINER_REGISTRY_TOKEN")?.into(),
             })
         };
+        let docker = get("DOCKER_CONFIG").map(PathBuf::from);
+        let docker = docker.or_else(|| Some(Path::new(&get("HOME")?).join(".docker")));
         let files = ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"];
         Self {
             http_proxy: either("HTTP_PROXY"),
@@ -111,21 +116,12 @@ impl Registries {
                 .map(PathBuf::from)
                 .collect(),
             credentials: credentials(),
+            docker_config: docker.map(|directory| directory.join("config.json")),
             ..Self::default()
         }
     }
 
-    /// What to show `host`.
-    pub(super) fn auth(&self, host: &str) -> RegistryAuth {
-        match &self.credentials {
-            Some(credentials) if credentials.host == host => {
-                RegistryAuth::Basic(credentials.user.clone(), credentials.secret.clone())
-            }
-            _ => RegistryAuth::Anonymous,
-        }
-    }
-
-    /// The HTTP client for manifests and blobs.
+    /// The HTTP client for everything that a registry is asked.
     pub(super) fn http_client(&self) -> Result<reqwest::Client, RegistryError> {
         install_crypto();
         let settings = |error: reqwest::Error| RegistryError::Settings(root_cause(&error));
@@ -147,35 +143,6 @@ impl Registries {
             builder = builder.tls_certs_merge(certificates);
         }
         builder.build().map_err(settings)
-    }
-
-    /// The client that gets tokens, set up like [`http_client`](Self::http_client).
-    pub(super) fn auth_client(&self, insecure: bool) -> Result<oci_client::Client, RegistryError> {
-        install_crypto();
-        let certificates = self.certificates()?.into_iter();
-        let config = ClientConfig {
-            protocol: if insecure {
-                ClientProtocol::Http
-            } else {
-                ClientProtocol::Https
-            },
-            extra_root_certificates: certificates
-                .map(|data| Certificate {
-                    encoding: CertificateEncoding::Pem,
-                    data,
-                })
-                .collect(),
-            connect_timeout: Some(self.connect_timeout),
-            read_timeout: Some(self.read_timeout),
-            user_agent: USER_AGENT,
-            http_proxy: self.http_proxy.clone(),
-            https_proxy: self.https_proxy.clone(),
-            no_proxy: Some(self.no_proxy()),
-            ..ClientConfig::default()
-        };
-        config
-            .try_into()
-            .map_err(|error| RegistryError::Settings(root_cause(&error)))
     }
 
     fn no_proxy(&self) -> String {
@@ -219,7 +186,7 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
 }
 
 /// Makes ring the provider of TLS cryptography, once per process.
-fn install_crypto() {
+pub(super) fn install_crypto() {
     static ONCE: Once = Once::new();
     // An error means that a provider is there already: that one is then used.
     ONCE.call_once(|| {
@@ -273,9 +240,22 @@ mod tests {
             ("CONTAINER_REGISTRY_TOKEN", "hunter2"),
         ]);
         assert!(!format!("{registries:?}").contains("hunter2"));
-        assert_eq!(registries.auth("ghcr.io"), RegistryAuth::Anonymous);
-        let auth = registries.auth("registry-1.docker.io");
-        assert_eq!(auth, RegistryAuth::Basic("me".into(), "hunter2".into()));
+        let credentials = registries.credentials.unwrap();
+        assert_eq!(
+            (credentials.user.as_str(), credentials.secret.expose()),
+            ("me", "hunter2")
+        );
+    }
+
+    #[test]
+    fn dockers_configuration_is_where_docker_has_it() {
+        let path = |variables| from(variables).docker_config;
+        assert_eq!(path(&[]), None);
+        assert_eq!(path(&[("HOME", "/h")]), Some("/h/.docker/config.json".into()));
+        assert_eq!(
+            path(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")]),
+            Some("/d/config.json".into())
+        );
     }
 
     #[test]

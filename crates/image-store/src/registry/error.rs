@@ -32,16 +32,16 @@ pub enum RegistryError {
         host: String,
     },
     /// The registry does not let this user have it.
-    #[error("registry {host} denied access to {repository}: {reason}{}", if *.anonymous { no_credentials(host) } else { String::new() })]
+    #[error("registry {host} denied access{}: {reason}{}", to(.repository), no_credentials(host, .missing.as_deref()))]
     Denied {
         /// The registry.
         host: String,
-        /// What was asked for.
+        /// What was asked for; empty for the registry itself.
         repository: String,
         /// The status, and what the registry said.
         reason: String,
-        /// Whether there were no credentials to show.
-        anonymous: bool,
+        /// When there were no credentials to show: the places that could not be looked into, and why.
+        missing: Option<Vec<String>>,
     },
     /// Any other refusal.
     #[error("registry {host} answered {reason}")]
@@ -78,10 +78,27 @@ pub enum RegistryError {
     /// The settings for reaching registries cannot be used.
     #[error("cannot set up connections: {0}")]
     Settings(String),
+    /// The text is not the name of a host.
+    #[error("invalid host {0}")]
+    InvalidHost(String),
+    /// The stored logins cannot be read or written.
+    #[error("cannot use the stored logins: {0}")]
+    Secrets(String),
 }
 
-fn no_credentials(host: &str) -> String {
-    format!(", no credentials found for host {host}")
+fn to(repository: &str) -> String {
+    if repository.is_empty() {
+        return String::new();
+    }
+    format!(" to {repository}")
+}
+
+fn no_credentials(host: &str, missing: Option<&[String]>) -> String {
+    match missing {
+        None => String::new(),
+        Some([]) => format!(", no credentials found for host {host}"),
+        Some(problems) => format!(", no credentials found for host {host} ({})", problems.join("; ")),
+    }
 }
 
 impl RegistryError {
@@ -91,11 +108,13 @@ impl RegistryError {
             Self::NotFound { .. } => ErrorCode::NotFound,
             Self::Stalled { .. } => ErrorCode::Timeout,
             Self::Denied { .. } => ErrorCode::InvalidState,
+            Self::InvalidHost(_) => ErrorCode::InvalidArgument,
             Self::Unreachable { .. }
             | Self::Refused { .. }
             | Self::BrokenOff { .. }
             | Self::Malformed { .. }
-            | Self::Settings(_) => ErrorCode::InternalError,
+            | Self::Settings(_)
+            | Self::Secrets(_) => ErrorCode::InternalError,
         }
     }
 }

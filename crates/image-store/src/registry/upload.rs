@@ -9,7 +9,7 @@ use oci_spec::image::{Descriptor, Digest};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use reqwest::{Response, StatusCode, Url};
 
-use super::connection::{Connection, RETRIES};
+use super::connection::Connection;
 use super::error::RegistryError;
 use crate::content::ContentStore;
 use crate::error::{Error, IoContext, Result};
@@ -54,7 +54,7 @@ impl Connection {
                     upload.sent = end;
                     failures = 0;
                 }
-                Err(error) if failures < RETRIES && is_passing(&error) => {
+                Err(error) if failures < self.retries() && is_passing(&error) => {
                     failures += 1;
                     tracing::debug!("{} broke off the upload of {}: {error}", self.host, blob.digest());
                     tokio::time::sleep(self.retry_delay()).await;

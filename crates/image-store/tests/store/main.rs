@@ -2,6 +2,7 @@
 
 mod faults;
 mod load;
+mod login;
 mod pull;
 mod push;
 mod save;

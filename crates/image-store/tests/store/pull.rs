@@ -65,7 +65,7 @@ impl Registry {
         }
     }
 
-    fn push(&self, from: &str, to: &str) {
+    pub(crate) fn push(&self, from: &str, to: &str) {
         let to = format!("docker://{}/{to}", self.host);
         run(
             "skopeo",

@@ -224,7 +224,7 @@ async fn one_platform_and_credentials() {
         credentials: Some(Credentials {
             host: registry.host.clone(),
             user: "user".to_owned(),
-            secret: secret.to_owned(),
+            secret: secret.into(),
         }),
         ..Registries::default()
     };

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Layout, digest};
@@ -40,6 +40,8 @@ pub(crate) enum Auth {
         uses: usize,
         password: bool,
     },
+    /// Tokens for whoever has the identity token `refresh-me`.
+    IdentityTokens,
 }
 
 #[derive(Debug)]
@@ -136,6 +138,14 @@ impl Server {
     }
 }
 
+/// What one request asks for.
+struct Asked {
+    path: String,
+    authorization: Option<String>,
+    range: Option<String>,
+    body: String,
+}
+
 /// What is sent for one request.
 struct Answer {
     status: String,
@@ -182,10 +192,16 @@ async fn answer(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, host: &
             key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
     };
-    let answer = state
-        .lock()
-        .unwrap()
-        .answer(&path, header("authorization"), header("range"), host);
+    let length = header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    let request = Asked {
+        path,
+        authorization: header("authorization"),
+        range: header("range"),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    let answer = state.lock().unwrap().answer(&request, host);
     let head = format!(
         "HTTP/1.1 {}\r\ncontent-length: {}\r\n{}\r\n",
         answer.status,
@@ -210,32 +226,26 @@ async fn answer(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, host: &
 }
 
 impl State {
-    fn answer(
-        &mut self,
-        path: &str,
-        authorization: Option<String>,
-        range: Option<String>,
-        host: &str,
-    ) -> Answer {
+    fn answer(&mut self, asked: &Asked, host: &str) -> Answer {
+        let path = asked.path.as_str();
         self.requests.push(path.to_owned());
         if path.starts_with("/token") {
-            return self.token(authorization);
+            return match self.fault_for(path) {
+                Some(Fault::Status(status, headers)) => Answer::new(status, headers, Vec::new()),
+                _ => self.token(asked),
+            };
         }
-        if !self.authorized(authorization) {
+        if !self.authorized(asked.authorization.as_deref()) {
             let challenge =
                 format!("www-authenticate: Bearer realm=\"http://{host}/token\",service=\"test\"\r\n");
             return Answer::new("401 Unauthorized", &challenge, Vec::new());
         }
+        if path == "/v2/" {
+            return Answer::new("200 OK", "", b"{}".to_vec());
+        }
         let mut answer = self.find(path);
-        let fault = self
-            .faults
-            .iter_mut()
-            .find(|(part, _, times)| *times > 0 && path.contains(part.as_str()));
-        let fault = fault.map(|(_, fault, times)| {
-            *times -= 1;
-            fault.clone()
-        });
-        let start = range.and_then(|range| {
+        let fault = self.fault_for(path);
+        let start = asked.range.as_ref().and_then(|range| {
             range
                 .strip_prefix("bytes=")?
                 .strip_suffix('-')?
@@ -262,16 +272,36 @@ impl State {
         answer
     }
 
-    fn token(&mut self, authorization: Option<String>) -> Answer {
-        let Auth::Tokens { uses, password } = self.auth else {
-            return Answer::new("404 Not Found", "", Vec::new());
+    /// What goes wrong with this request.
+    fn fault_for(&mut self, path: &str) -> Option<Fault> {
+        let mut faults = self.faults.iter_mut();
+        let (_, fault, times) = faults.find(|(part, _, times)| *times > 0 && path.contains(part.as_str()))?;
+        *times -= 1;
+        Some(fault.clone())
+    }
+
+    fn token(&mut self, asked: &Asked) -> Answer {
+        let (uses, known) = match self.auth {
+            Auth::Open => return Answer::new("404 Not Found", "", Vec::new()),
+            // `user:secret`
+            Auth::Tokens { uses, password } => (
+                uses,
+                !password || asked.authorization.as_deref() == Some("Basic dXNlcjpzZWNyZXQ="),
+            ),
+            Auth::IdentityTokens => {
+                let wanted = [
+                    "grant_type=refresh_token",
+                    "refresh_token=refresh-me",
+                    "service=test",
+                ];
+                (100, wanted.iter().all(|part| asked.body.contains(part)))
+            }
         };
-        // `user:secret`
-        if password && authorization.as_deref() != Some("Basic dXNlcjpzZWNyZXQ=") {
+        if !known {
             return Answer::new(
                 "401 Unauthorized",
                 "",
-                br#"{"errors":[{"message":"wrong password"}]}"#.to_vec(),
+                br#"{"errors":[{"code":"UNAUTHORIZED","message":"wrong password"}]}"#.to_vec(),
             );
         }
         self.tokens += 1;
@@ -283,12 +313,12 @@ impl State {
         )
     }
 
-    fn authorized(&mut self, authorization: Option<String>) -> bool {
+    fn authorized(&mut self, authorization: Option<&str>) -> bool {
         if self.auth == Auth::Open {
             return true;
         }
         let current = format!("Bearer token-{}", self.tokens);
-        if self.token_uses == 0 || authorization != Some(current) {
+        if self.token_uses == 0 || authorization != Some(&current) {
             return false;
         }
         self.token_uses -= 1;
@@ -300,7 +330,7 @@ impl State {
             Answer::new(
                 "404 Not Found",
                 "",
-                br#"{"errors":[{"message":"manifest unknown"}]}"#.to_vec(),
+                br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}"#.to_vec(),
             )
         };
         let Some(rest) = path.strip_prefix("/v2/app/") else {

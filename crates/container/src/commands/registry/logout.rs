@@ -2,6 +2,9 @@
 
 use clap::Args;
 
+use crate::error::Outcome;
+use crate::services::Services;
+
 use crate::flags::logging::LoggingFlags;
 
 /// Arguments of `container registry logout`.
@@ -13,4 +16,12 @@ pub struct Logout {
     /// Registry host.
     #[arg(value_name = "registry")]
     pub registry: String,
+}
+
+impl Logout {
+    pub(super) async fn run(self) -> Outcome {
+        let images = Services::from_environment()?.images().await?;
+        images.logout(&self.registry).await?;
+        Ok(0)
+    }
 }

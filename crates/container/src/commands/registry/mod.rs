@@ -3,10 +3,11 @@
 pub mod list;
 pub mod login;
 pub mod logout;
+mod prompt;
 
 use clap::Subcommand;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -58,9 +59,9 @@ impl RegistryCommand {
     /// What the command reports.
     pub async fn run(self) -> Outcome {
         match self {
-            Self::Login(_) => Err(Failure::absent("registry login")),
-            Self::Logout(_) => Err(Failure::absent("registry logout")),
-            Self::List(_) => Err(Failure::absent("registry list")),
+            Self::Login(command) => command.run().await,
+            Self::Logout(command) => command.run().await,
+            Self::List(command) => command.run().await,
         }
     }
 }

@@ -1,0 +1,159 @@
+//! Getting a token from a registry's token service (the distribution project's token specification).
+
+use container_resource::Secret;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
+
+use super::connection::{Connection, describe, error_body};
+use super::error::RegistryError;
+use super::identity::Identity;
+
+/// The largest answer of a token service, in bytes. Tokens list what they are for, so that they can be long.
+const MAX_ANSWER: usize = 1 << 20;
+
+/// How this program names itself to token services.
+const CLIENT_ID: &str = "container";
+
+impl Connection {
+    /// Gets a token from the service `realm`, for the registry that is called `service` there.
+    ///
+    /// # Errors
+    ///
+    /// The service refuses, cannot be reached, or sends something else than a token.
+    pub(super) async fn token(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        identity: Option<&Identity>,
+    ) -> Result<Secret, RegistryError> {
+        if realm.scheme() != "https" && self.is_encrypted() {
+            // Whoever can read what goes there would have the password.
+            return Err(self.malformed("credentials to a token service without https"));
+        }
+        let scope = self.scope();
+        let mut query: Vec<(&str, &str)> = Vec::new();
+        query.extend(service.map(|service| ("service", service)));
+        query.extend(scope.as_deref().map(|scope| ("scope", scope)));
+        let build = |http: &Client| request(http, realm, &query, identity);
+        let mut response = self.send("a token", &mut 0, build).await?;
+        let status = response.status();
+        if !status.is_success() {
+            let reason = describe(status, &error_body(response).await);
+            return Err(match status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
+                    self.denied(reason).await
+                }
+                _ => RegistryError::Refused {
+                    host: self.host.clone(),
+                    status,
+                    reason: format!("{reason} to the request for a token"),
+                },
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ANSWER {
+                return Err(self.malformed("too long a token"));
+            }
+        }
+        parse(&body)
+            .ok_or_else(|| self.malformed("an answer to the request for a token that is not understood"))
+    }
+}
+
+/// The request for a token. An identity token is exchanged for one, everything else is shown.
+fn request(
+    http: &Client,
+    realm: &Url,
+    query: &[(&str, &str)],
+    identity: Option<&Identity>,
+) -> RequestBuilder {
+    let mut url = realm.clone();
+    if let Some(Identity::RefreshToken(token)) = identity {
+        let mut form = realm.clone();
+        form.set_query(None);
+        form.query_pairs_mut()
+            .append_pair("grant_type", "refresh_token")
+            .append_pair("client_id", CLIENT_ID)
+            .append_pair("refresh_token", token.expose())
+            .extend_pairs(query);
+        return http
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.query().unwrap_or_default().to_owned());
+    }
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    match identity {
+        Some(Identity::Password { user, secret }) => http.get(url).basic_auth(user, Some(secret.expose())),
+        _ => http.get(url),
+    }
+}
+
+/// The token in an answer, under either of its names.
+fn parse(body: &[u8]) -> Option<Secret> {
+    #[derive(Deserialize)]
+    struct Answer {
+        token: Option<Secret>,
+        access_token: Option<Secret>,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    answer
+        .token
+        .or(answer.access_token)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_two_names() {
+        let token = |text: &str| parse(text.as_bytes()).map(|token| token.expose().to_owned());
+        assert_eq!(
+            token(r#"{"token": "a", "access_token": "b"}"#).as_deref(),
+            Some("a")
+        );
+        assert_eq!(
+            token(r#"{"access_token": "b", "expires_in": 60}"#).as_deref(),
+            Some("b")
+        );
+        for text in [
+            "",
+            "{}",
+            r#"{"token": ""}"#,
+            r#"{"token": 1}"#,
+            r#"{"token": null}"#,
+        ] {
+            assert_eq!(token(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn identity_tokens_are_sent_in_the_body() {
+        super::super::environment::install_crypto();
+        let realm: Url = "https://auth.test/token?x=y".parse().unwrap();
+        let query = [("service", "s"), ("scope", "repository:a:pull")];
+        let token = Identity::RefreshToken("re fresh&".into());
+        let sent = request(&Client::new(), &realm, &query, Some(&token))
+            .build()
+            .unwrap();
+        assert_eq!((sent.method().as_str(), sent.url()), ("POST", &realm));
+        assert_eq!(
+            sent.body().and_then(|body| body.as_bytes()),
+            Some(
+                &b"grant_type=refresh_token&client_id=container&refresh_token=re+fresh%26&service=s&scope=repository%3Aa%3Apull"[..]
+            )
+        );
+        let sent = request(&Client::new(), &realm, &query, None).build().unwrap();
+        assert_eq!(
+            sent.url().as_str(),
+            "https://auth.test/token?x=y&service=s&scope=repository%3Aa%3Apull"
+        );
+        assert!(!sent.headers().contains_key("authorization"));
+    }
+}
