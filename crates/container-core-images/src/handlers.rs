@@ -68,6 +68,16 @@ pub fn router(store: &ImageStore) -> Router {
                 image_size: collected.bytes,
             })
         })
+        .answered::<ImageDiskUsage, _>(|store, request| async move {
+            let active = request.payload.active_image_references.into_iter().collect();
+            let usage = store.disk_usage(active).await?;
+            Ok(ImageDiskUsageReply {
+                total_count: usage.images as u64,
+                active_count: usage.active as u64,
+                image_size: usage.size,
+                reclaimable_size: usage.reclaimable,
+            })
+        })
         .router
 }
 

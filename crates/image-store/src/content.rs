@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use uuid::Uuid;
 
 use crate::blob::{BlobWriter, Expected, Staged};
 use crate::error::{IoContext, Result};
+use crate::usage::Allocated;
 use crate::{Error, digest, durable};
 
 /// The largest document (index, manifest, configuration) that is read into memory, in bytes: 8 MiB. Registries
@@ -21,6 +21,7 @@ pub(crate) const MAX_DOCUMENT: u64 = 8 << 20;
 /// Blobs by digest, below `<root>/blobs/sha256`.
 #[derive(Debug)]
 pub(crate) struct ContentStore {
+    root: PathBuf,
     blobs: PathBuf,
     ingest: PathBuf,
     /// How many running operations need a blob, stored or not.
@@ -31,6 +32,7 @@ impl ContentStore {
     /// Opens the store below `root`, which is made if it is not there, and removes what unfinished work left.
     pub(crate) fn open(root: &Path) -> Result<Arc<Self>> {
         let store = Self {
+            root: root.to_owned(),
             blobs: root.join("blobs/sha256"),
             ingest: root.join("ingest"),
             leases: Mutex::default(),
@@ -40,6 +42,11 @@ impl ContentStore {
         }
         durable::empty_dir(&store.ingest)?;
         Ok(Arc::new(store))
+    }
+
+    /// The directory that holds everything.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Where the blob is or would be.
@@ -113,13 +120,19 @@ impl ContentStore {
         if leases.contains_key(digest) {
             return Ok(None);
         }
-        let allocated = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata.blocks() * 512,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("failed to read", path),
-        };
-        fs::remove_file(&path).context("failed to remove", path)?;
-        Ok(Some(allocated))
+        let allocated = Allocated::below(&path)?.returned;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            removed => {
+                removed.context("failed to remove", path)?;
+                Ok(Some(allocated))
+            }
+        }
+    }
+
+    /// Whether a running operation needs the blob.
+    pub(crate) fn is_leased(&self, digest: &Digest) -> bool {
+        self.leases().contains_key(digest)
     }
 
     /// Starts a session that brings blobs in.

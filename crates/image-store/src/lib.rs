@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Nothing becomes visible under its final name before it is complete, verified and on disk, so that a crash at any
-//! moment leaves nothing but files in the two `ingest` directories, which the next start removes.
+//! moment leaves nothing but files in the two `ingest` directories and beside `state.json`, which the next start removes.
 
 mod archive;
 mod blob;
@@ -27,6 +27,7 @@ mod snapshot;
 mod state;
 mod store;
 mod unpack;
+mod usage;
 
 pub use archive::Loaded;
 pub use error::Error;
@@ -34,6 +35,7 @@ pub use gc::Collected;
 pub use registry::{Credentials, CredentialsFile, Registries, RegistryError, Secrets};
 pub use snapshot::Snapshot;
 pub use store::{ImageStore, PullRequest};
+pub use usage::DiskUsage;
 
 /// This crate's results.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use oci_spec::image::Digest;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{IoContext, Result};
+use crate::usage::Allocated;
 use crate::{digest, durable};
 
 /// The version of the disks' contents. A disk of another version is made again.
@@ -98,13 +98,10 @@ impl Snapshots {
         Ok(chains)
     }
 
-    /// Removes a disk; the answer is the bytes that came back, none while a container still has the disk linked.
+    /// Removes a disk; the answer is the bytes that came back, not those of a disk that a container still has linked.
     pub(crate) fn remove(&self, chain_id: &Digest) -> Result<u64> {
         let dir = self.dir(chain_id)?;
-        let freed = fs::metadata(dir.join(DISK)).map_or(0, |metadata| match metadata.nlink() {
-            1 => metadata.blocks() * 512,
-            _ => 0,
-        });
+        let freed = Allocated::below(&dir)?.returned;
         self.discard(&dir)?;
         Ok(freed)
     }
@@ -121,7 +118,13 @@ impl Snapshots {
         }
     }
 
-    fn dir(&self, chain_id: &Digest) -> Result<PathBuf> {
+    /// The directory that holds everything.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the disk with its information is or would be.
+    pub(crate) fn dir(&self, chain_id: &Digest) -> Result<PathBuf> {
         Ok(self.root.join(digest::hex(chain_id)?))
     }
 
@@ -230,7 +233,11 @@ mod tests {
         let disk = publish(&snapshots, &chain, b"disk").disk;
         let bundle = dir.path().join("bundle.erofs");
         fs::hard_link(disk, &bundle).unwrap();
-        assert_eq!(snapshots.remove(&chain).unwrap(), 0, "the container still has it");
+        let info = Allocated::below(&snapshots.dir(&chain).unwrap().join(INFO))
+            .unwrap()
+            .total;
+        let freed = snapshots.remove(&chain).unwrap();
+        assert_eq!(freed, info, "the container still has the disk");
         assert_eq!(snapshots.get(&chain).unwrap(), None);
         assert_eq!(fs::read(bundle).unwrap(), b"disk");
         assert_eq!(snapshots.remove(&chain).unwrap(), 0);

@@ -1,6 +1,6 @@
 //! The image store as a whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,7 @@ use crate::graph::Reachable;
 use crate::registry::{self, Access, Connection, Pull, Push, Registries};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::state::{Guard, References};
+use crate::usage::{self, DiskUsage};
 use crate::{Error, graph, unpack};
 
 /// What [`ImageStore::pull`] is to fetch.
@@ -117,6 +118,23 @@ impl ImageStore {
     pub async fn collect(&self) -> Result<Collected> {
         self.blocking(|store, _| gc::collect(&store.content, &store.snapshots, &store.references.lock()))
             .await
+    }
+
+    /// Measures what images take of the disk, and what would come back if only the references in `active` stayed.
+    ///
+    /// # Errors
+    ///
+    /// The file system refuses.
+    pub async fn disk_usage(&self, active: HashSet<String>) -> Result<DiskUsage> {
+        self.blocking(move |store, _| {
+            usage::measure(
+                &store.content,
+                &store.snapshots,
+                &store.references.lock(),
+                &active,
+            )
+        })
+        .await
     }
 
     /// Takes in the images of the archive or layout `path`; they replace others of the same names. With `force`,

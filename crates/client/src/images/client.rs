@@ -260,6 +260,18 @@ impl ImagesClient {
         self.client.call::<ImageCleanupOrphanedBlobs>(()).await
     }
 
+    /// How much disk images take, and how much of it would come back if only the stored references in `active` stayed
+    /// (behaviour reference, 23.3).
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub async fn disk_usage(&self, active: Vec<String>) -> Result<ImageDiskUsageReply, Error> {
+        let request = ImageDiskUsageRequest {
+            active_image_references: active,
+        };
+        self.client.call::<ImageDiskUsage>(request).await
+    }
+
     /// Where the file of a blob is.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ routes! {
     ImageGetVariant = "imageVariant", MINUTE, ImagePlatformRequest => ImageVariant;
     /// Removes what no reference leads to.
     ImageCleanupOrphanedBlobs = "imageCleanupOrphanedBlobs", None, () => ContentRemoved;
+    /// How much disk images take.
+    ImageDiskUsage = "imageDiskUsage", MINUTE, ImageDiskUsageRequest => ImageDiskUsageReply;
     /// The disk of an unpacked image, to be mounted read-only at `/`.
     SnapshotGet = "snapshotGet", MINUTE, ImagePlatformRequest => Filesystem;
     /// Where the file of a blob is.
@@ -150,6 +152,28 @@ pub struct ContentRemoved {
     pub digests: Vec<String>,
     /// Bytes of disk that came back.
     pub image_size: u64,
+}
+
+/// What [`ImageDiskUsage`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageDiskUsageRequest {
+    /// The stored references that are in use.
+    pub active_image_references: Vec<String>,
+}
+
+/// What [`ImageDiskUsage`] answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageDiskUsageReply {
+    /// References.
+    pub total_count: u64,
+    /// References that are in use.
+    pub active_count: u64,
+    /// Allocated bytes of contents and disks, orphans included.
+    pub image_size: u64,
+    /// Those of them that come back when all other references are deleted. A disk that a container has linked does not.
+    pub reclaimable_size: u64,
 }
 
 /// What [`ContentGet`] takes.

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use container_image_store::{Error, ImageStore, Registries, Snapshot};
+use container_image_store::{DiskUsage, Error, ImageStore, Registries, Snapshot};
 use container_ipc::Progress;
 use container_resource::{ImageDescription, Platform};
 
@@ -63,6 +64,10 @@ impl Fixture {
         run("fsck.erofs", &[&option, snapshot.disk.to_str().unwrap()]);
         target
     }
+}
+
+fn allocated(path: &Path) -> u64 {
+    fs::metadata(path).unwrap().blocks() * 512
 }
 
 fn platform(text: &str) -> Platform {
@@ -166,11 +171,51 @@ async fn layers_that_are_not_what_the_configuration_says() {
 }
 
 #[tokio::test]
+async fn what_is_reclaimable_comes_back() {
+    let fixture = Fixture::new(&["linux/amd64", "linux/arm64"]).await;
+    let snapshots = fixture.unpack(None).await.unwrap();
+    let store = &fixture.store;
+    store.tag("app:1".into(), "app:2".into()).await.unwrap();
+    let usage = |active: &[&str]| store.disk_usage(active.iter().map(|&name| name.to_owned()).collect());
+    let whole = usage(&["app:2", "unknown"]).await.unwrap();
+    assert_eq!((whole.images, whole.active, whole.reclaimable), (2, 1, 0));
+    let disks: u64 = snapshots.iter().map(|snapshot| allocated(&snapshot.disk)).sum();
+    let content = fixture.dir.path().join("root/content/blobs/sha256");
+    let contents: u64 = fs::read_dir(content)
+        .unwrap()
+        .map(|entry| allocated(&entry.unwrap().path()))
+        .sum();
+    assert!(
+        whole.size >= disks + contents && disks > 0 && contents > 0,
+        "{whole:?}"
+    );
+    let unused = usage(&[]).await.unwrap();
+    assert_eq!((unused.size, unused.reclaimable), (whole.size, whole.size));
+
+    let linked = fixture.dir.path().join("linked");
+    fs::hard_link(&snapshots[0].disk, &linked).unwrap();
+    let kept = allocated(&linked);
+    assert!(kept > 0);
+    let unused = usage(&[]).await.unwrap();
+    assert_eq!(unused.reclaimable, whole.size - kept, "a container has the disk");
+    store.delete("app:1".into()).await.unwrap();
+    assert_eq!(store.collect().await.unwrap().bytes, 0);
+    store.delete("app:2".into()).await.unwrap();
+    assert_eq!(
+        usage(&["app:2"]).await.unwrap().reclaimable,
+        unused.reclaimable,
+        "orphans"
+    );
+    assert_eq!(store.collect().await.unwrap().bytes, unused.reclaimable);
+    assert_eq!(usage(&[]).await.unwrap(), DiskUsage::default());
+}
+
+#[tokio::test]
 async fn disks_are_collected_with_their_image() {
     let fixture = Fixture::new(&["linux/amd64"]).await;
     let snapshot = fixture.unpack(None).await.unwrap().remove(0);
     assert_eq!(fixture.store.collect().await.unwrap().snapshots, 0);
-    let allocated = fs::metadata(&snapshot.disk).unwrap().blocks() * 512;
+    let allocated = allocated(&snapshot.disk);
     let mut outdated = fixture.image.clone();
     outdated.descriptor.set_digest(digest(b"other").parse().unwrap());
     let error = fixture
