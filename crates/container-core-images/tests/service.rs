@@ -1,73 +1,24 @@
 //! The service as a process, with images by umoci and Debian's registry filled by skopeo.
 
-use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod support;
 
-use container_client::ImagesClient;
-use container_client::images::{Fetch, Scheme};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use container_client::images::Fetch;
 use container_ipc::{Error, ErrorCode, ProgressEvent};
 use container_resource::Platform;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-/// A process that ends with the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|error| {
-            panic!("{program} is needed by this test: {error}");
-        });
-    assert!(
-        output.status.success(),
-        "{program} {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-fn start(app_root: &Path) -> Process {
-    let process = Command::new(env!("CARGO_BIN_EXE_container-core-images"))
-        .args(["start", "--debug"])
-        .env("CONTAINER_APP_ROOT", app_root)
-        .spawn();
-    Process(process.unwrap())
-}
-
-async fn connect(app_root: &Path) -> ImagesClient {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        match ImagesClient::connect(&container_ipc::runtime_dir(app_root)).await {
-            Ok(client) => return client,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
+use support::{HOW, connect, noise, registry, run, skopeo_copy, start};
 
 /// A layout with the image `app`, which has `files` in `/data`, each with `size` bytes that do not compress.
 fn layout(dir: &Path, files: usize, size: usize) -> PathBuf {
     let layout = dir.join("layout");
     let data = dir.join("data");
     fs::create_dir(&data).unwrap();
-    let mut state = 1u32;
     for n in 0..files {
-        let noise = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        });
-        fs::write(data.join(n.to_string()), noise.take(size).collect::<Vec<u8>>()).unwrap();
+        fs::write(data.join(n.to_string()), noise(n as u32, size)).unwrap();
     }
     let name = layout.display().to_string();
     let image = format!("{name}:app");
@@ -103,57 +54,13 @@ fn platform() -> Platform {
     Platform::new("linux", "amd64", None)
 }
 
-fn registry(dir: &Path) -> (Process, String) {
-    let host = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
-    let config = format!(
-        "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
-         storage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: \"{host}\"}}\n",
-        dir.join("registry").display()
-    );
-    let path = dir.join("registry.yml");
-    fs::write(&path, config).unwrap();
-    let process = Command::new("docker-registry")
-        .arg("serve")
-        .arg(path)
-        .stderr(Stdio::null())
-        .spawn();
-    let process = Process(process.expect("docker-registry is needed by this test"));
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while TcpStream::connect(&host).is_err() {
-        assert!(Instant::now() < deadline, "docker-registry does not listen");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    (process, host)
-}
-
 fn push(layout: &Path, host: &str) {
     let (from, to) = (
         format!("oci:{}:app", layout.display()),
         format!("docker://{host}/app:1"),
     );
-    run(
-        "skopeo",
-        &[
-            "copy",
-            "--insecure-policy",
-            "-q",
-            "--dest-tls-verify=false",
-            &from,
-            &to,
-        ],
-    );
+    skopeo_copy(&from, &to);
 }
-
-const HOW: Fetch<'static> = Fetch {
-    default_domain: "docker.io",
-    dns_domain: None,
-    scheme: Scheme::Auto,
-    max_concurrent_downloads: 3,
-};
 
 #[tokio::test]
 async fn load_unpack_inspect_delete() {
@@ -285,50 +192,5 @@ async fn fetching_pulls_once() {
     assert_eq!(
         error.message,
         "maximum number of concurrent downloads must be greater than 0, got 0"
-    );
-}
-
-/// Kills the service at many moments of a pull; what it leaves is whole or goes away with the next start.
-#[tokio::test]
-async fn a_killed_service_leaves_a_clean_store() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = dir.path().join("root");
-    let (_registry, host) = registry(dir.path());
-    push(&layout(dir.path(), 4, 4 << 20), &host);
-    let name = format!("{host}/app:1");
-    let mut unfinished = 0;
-    for round in 0..12u32 {
-        let service = start(&root);
-        let client = connect(&root).await;
-        if round % 4 == 3 {
-            // Otherwise everything would be there already.
-            for image in client.list().await.unwrap() {
-                client.delete(&image.reference, true).await.unwrap();
-            }
-            client.clean_up().await.unwrap();
-        }
-        let moment = Duration::from_millis(u64::from(round * round) * 2);
-        let pulled = tokio::time::timeout(moment, client.pull(&name, None, &HOW, None)).await;
-        unfinished += usize::from(pulled.is_err());
-        drop(service);
-        for entry in fs::read_dir(root.join("content/blobs/sha256")).unwrap() {
-            let entry = entry.unwrap();
-            let hex: String = Sha256::digest(fs::read(entry.path()).unwrap())
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            assert_eq!(entry.file_name().to_str().unwrap(), hex);
-        }
-    }
-    assert!(unfinished > 0, "no pull was interrupted");
-    let _service = start(&root);
-    let client = connect(&root).await;
-    assert_eq!(fs::read_dir(root.join("content/ingest")).unwrap().count(), 0);
-    let image = client.pull(&name, None, &HOW, None).await.unwrap();
-    client.unpack(&image, None, None).await.unwrap();
-    client.delete(&image.reference, true).await.unwrap();
-    assert_eq!(
-        fs::read_dir(root.join("content/blobs/sha256")).unwrap().count(),
-        0
     );
 }

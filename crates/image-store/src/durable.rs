@@ -1,10 +1,8 @@
 //! Files that survive a crash either whole or not at all.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
-
-use uuid::Uuid;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use crate::error::{IoContext, Result};
 
@@ -21,11 +19,16 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
     to.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Replaces the contents of `path`.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Where the new contents of `path` are written before they take its place.
+fn temporary(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}", Uuid::new_v4()));
-    let written = File::create_new(&temporary)
+    path.with_file_name(format!(".{name}.partial"))
+}
+
+/// Replaces the contents of `path`, which nobody else writes at the same time.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = temporary(path);
+    let written = File::create(&temporary)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .context("failed to write", &temporary)
         .and_then(|()| rename(&temporary, path));
@@ -34,6 +37,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Removes what a [`replace`] that a crash interrupted left beside `path`.
+pub(crate) fn tidy(path: &Path) -> Result<()> {
+    let temporary = temporary(path);
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context("failed to remove", temporary),
+    }
 }
 
 /// Removes what unfinished work left in `dir`.
@@ -63,6 +75,19 @@ mod tests {
         replace(&path, b"one").unwrap();
         replace(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn interrupted_writes_are_tidied_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        tidy(&path).unwrap();
+        fs::write(temporary(&path), b"more than there will be").unwrap();
+        replace(&path, b"one").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        fs::write(temporary(&path), b"half").unwrap();
+        tidy(&path).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

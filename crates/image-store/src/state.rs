@@ -23,6 +23,7 @@ pub(crate) struct References {
 impl References {
     /// Reads `path`. A file that cannot be understood is set aside, not deleted, and the list starts empty.
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
+        durable::tidy(&path)?;
         let images = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes).or_else(|error| set_aside(&path, &error))?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Images::new(),
@@ -166,6 +167,20 @@ mod tests {
         fs::remove_dir_all(dir.path()).unwrap();
         references.lock().set(&[image("b")]).unwrap_err();
         assert_eq!(references.lock().list(), [image("a")]);
+    }
+
+    #[test]
+    fn interrupted_writes_leave_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state.json");
+        References::open(path.clone())
+            .unwrap()
+            .lock()
+            .set(&[image("a")])
+            .unwrap();
+        fs::write(dir.path().join(".state.json.partial"), b"{").unwrap();
+        assert_eq!(References::open(path).unwrap().lock().list(), [image("a")]);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
