@@ -53,6 +53,7 @@ impl Export {
             documents: Vec::new(),
             blobs: Vec::new(),
             seen: HashSet::new(),
+            indexes: HashMap::new(),
         };
         match collector.take(&image.descriptor, 0)? {
             Some(root) => Ok(Self {
@@ -129,6 +130,8 @@ struct Collector<'a> {
     documents: Vec<Document>,
     blobs: Vec<Descriptor>,
     seen: HashSet<Digest>,
+    /// Digest and size of what is listed in an index's place, if anything; each index is looked at once.
+    indexes: HashMap<Digest, Option<(Digest, u64)>>,
 }
 
 impl Collector<'_> {
@@ -136,7 +139,22 @@ impl Collector<'_> {
     fn take(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Option<Descriptor>> {
         match graph::kind(descriptor.media_type()) {
             Kind::Manifest => self.take_manifest(descriptor),
-            Kind::Index => self.take_index(descriptor, depth),
+            Kind::Index => {
+                let taken = match self.indexes.get(descriptor.digest()) {
+                    Some(taken) => taken.clone(),
+                    None => {
+                        let taken = self.take_index(descriptor, depth)?;
+                        self.indexes.insert(descriptor.digest().clone(), taken.clone());
+                        taken
+                    }
+                };
+                Ok(taken.map(|(digest, size)| {
+                    let mut descriptor = descriptor.clone();
+                    descriptor.set_digest(digest);
+                    descriptor.set_size(size);
+                    descriptor
+                }))
+            }
             Kind::Other => Ok(None),
         }
     }
@@ -164,7 +182,7 @@ impl Collector<'_> {
         Ok(Some(descriptor.clone()))
     }
 
-    fn take_index(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Option<Descriptor>> {
+    fn take_index(&mut self, descriptor: &Descriptor, depth: usize) -> Result<Option<(Digest, u64)>> {
         if depth > MAX_DEPTH {
             return Err(Error::Malformed {
                 kind: "image index",
@@ -187,7 +205,7 @@ impl Collector<'_> {
         }
         if kept == *index.manifests() {
             self.add(descriptor.clone(), bytes);
-            return Ok(Some(descriptor.clone()));
+            return Ok(Some((descriptor.digest().clone(), descriptor.size())));
         }
         index.set_manifests(kept);
         let bytes = serde_json::to_vec(&index).map_err(|error| Error::Malformed {
@@ -195,11 +213,12 @@ impl Collector<'_> {
             digest: descriptor.digest().clone(),
             reason: error.to_string(),
         })?;
+        let (digest, size) = (digest::of(&bytes), bytes.len() as u64);
         let mut other = descriptor.clone();
-        other.set_digest(digest::of(&bytes));
-        other.set_size(bytes.len() as u64);
-        self.add(other.clone(), bytes);
-        Ok(Some(other))
+        other.set_digest(digest.clone());
+        other.set_size(size);
+        self.add(other, bytes);
+        Ok(Some((digest, size)))
     }
 
     fn add(&mut self, descriptor: Descriptor, bytes: Vec<u8>) {

@@ -103,7 +103,9 @@ pub(crate) fn configuration(from: &impl Documents, digest: &Digest) -> Result<Im
 /// The manifests of the image `root`, an index or a manifest; those of nested indexes included where these are there.
 pub(crate) fn manifests(from: &impl Documents, root: &Descriptor) -> Result<Vec<Descriptor>> {
     let mut found = Vec::new();
-    collect_manifests(from, root, 0, &mut found)?;
+    // An index that others list a thousand times each is looked at once.
+    let mut seen = HashSet::new();
+    collect_manifests(from, root, 0, &mut seen, &mut found)?;
     Ok(found)
 }
 
@@ -111,10 +113,14 @@ fn collect_manifests(
     from: &impl Documents,
     root: &Descriptor,
     depth: usize,
+    seen: &mut HashSet<Digest>,
     found: &mut Vec<Descriptor>,
 ) -> Result<()> {
     if kind(root.media_type()) != Kind::Index {
         found.push(root.clone());
+        return Ok(());
+    }
+    if !seen.insert(root.digest().clone()) {
         return Ok(());
     }
     if depth > MAX_DEPTH {
@@ -128,8 +134,8 @@ fn collect_manifests(
         Ok(index) => index
             .manifests()
             .iter()
-            .try_for_each(|m| collect_manifests(from, m, depth + 1, found)),
-        Err(Error::BlobNotFound(_)) if depth > 0 => Ok(()),
+            .try_for_each(|m| collect_manifests(from, m, depth + 1, seen, found)),
+        Err(Error::BlobNotFound(_) | Error::UnsupportedDigest(_)) if depth > 0 => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -149,7 +155,7 @@ pub(crate) fn platform(from: &impl Documents, descriptor: &Descriptor) -> Result
     });
     match configuration {
         Ok(configuration) => Ok(Some(platform_of(&configuration))),
-        Err(Error::BlobNotFound(_) | Error::Malformed { .. }) => Ok(None),
+        Err(Error::BlobNotFound(_) | Error::Malformed { .. } | Error::UnsupportedDigest(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -240,33 +246,34 @@ pub(crate) struct Reachable {
 }
 
 impl Reachable {
-    /// Adds what is reachable from `root`. What is missing or damaged leads no further.
+    /// Adds what is reachable from `root`, however deep. What is missing or damaged leads no further.
     pub(crate) fn add(&mut self, from: &impl Documents, root: &Descriptor) -> Result<()> {
-        if !self.blobs.insert(root.digest().clone()) {
-            return Ok(());
-        }
-        let visited = match kind(root.media_type()) {
-            Kind::Index => index(from, root.digest()).and_then(|index| {
-                index
-                    .manifests()
-                    .iter()
-                    .try_for_each(|manifest| self.add(from, manifest))
-            }),
-            Kind::Manifest => {
-                manifest(from, root.digest()).and_then(|manifest| self.add_manifest(from, &manifest))
+        let mut pending = vec![root.clone()];
+        while let Some(root) = pending.pop() {
+            if !self.blobs.insert(root.digest().clone()) {
+                continue;
             }
-            Kind::Other => Ok(()),
-        };
-        match visited {
-            Err(
-                Error::BlobNotFound(_)
-                | Error::Malformed { .. }
-                | Error::DigestMismatch { .. }
-                | Error::SizeMismatch { .. }
-                | Error::UnsupportedDigest(_),
-            ) => Ok(()),
-            visited => visited,
+            let visited = match kind(root.media_type()) {
+                Kind::Index => {
+                    index(from, root.digest()).map(|index| pending.extend_from_slice(index.manifests()))
+                }
+                Kind::Manifest => {
+                    manifest(from, root.digest()).and_then(|manifest| self.add_manifest(from, &manifest))
+                }
+                Kind::Other => Ok(()),
+            };
+            match visited {
+                Err(
+                    Error::BlobNotFound(_)
+                    | Error::Malformed { .. }
+                    | Error::DigestMismatch { .. }
+                    | Error::SizeMismatch { .. }
+                    | Error::UnsupportedDigest(_),
+                ) => {}
+                visited => visited?,
+            }
         }
+        Ok(())
     }
 
     fn add_manifest(&mut self, from: &impl Documents, manifest: &ImageManifest) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use container_resource::ImageDescription;
-use oci_spec::image::{Descriptor, ImageIndex};
+use oci_spec::image::{Descriptor, Digest, ImageIndex};
 use serde::Deserialize;
 
 use super::source::Source;
@@ -34,16 +34,16 @@ pub(super) fn import(source: &Source<'_>) -> Result<Vec<ImageDescription>> {
     }
     let index: ImageIndex = serde_json::from_slice(&source.read("index.json")?)
         .map_err(|error| malformed("index.json", error))?;
+    let mut taken = HashMap::new();
     index
         .manifests()
         .iter()
-        .map(|root| import_image(source, root))
+        .map(|root| import_image(source, root, &mut taken))
         .collect()
 }
 
-fn import_image(source: &Source<'_>, root: &Descriptor) -> Result<ImageDescription> {
-    let manifests = take(source, root, 0)?;
-    if manifests == 0 {
+fn import_image(source: &Source<'_>, root: &Descriptor, taken: &mut Taken) -> Result<ImageDescription> {
+    if !take(source, root, 0, taken)? {
         return Err(source.error(format!("image {} has no manifest in it", root.digest())));
     }
     let annotations = root.annotations().clone();
@@ -80,22 +80,34 @@ fn reference(annotations: Option<&HashMap<String, String>>, descriptor: &Descrip
         .unwrap_or_else(|| format!("untagged@{}", descriptor.digest()))
 }
 
-/// Takes an image's blobs; the answer is how many manifests are there. Indexes may list platforms that were left out
+/// Indexes and manifests that were taken, and whether any manifest is there.
+type Taken = HashMap<Digest, bool>;
+
+/// Takes an image's blobs; the answer is whether any manifest is there. Indexes may list platforms that were left out
 /// of the archive, but a manifest that is there has its configuration and layers with it.
-fn take(source: &Source<'_>, descriptor: &Descriptor, depth: usize) -> Result<usize> {
+fn take(source: &Source<'_>, descriptor: &Descriptor, depth: usize, taken: &mut Taken) -> Result<bool> {
+    if let Some(there) = taken.get(descriptor.digest()) {
+        return Ok(*there);
+    }
+    let there = take_new(source, descriptor, depth, taken)?;
+    taken.insert(descriptor.digest().clone(), there);
+    Ok(there)
+}
+
+fn take_new(source: &Source<'_>, descriptor: &Descriptor, depth: usize, taken: &mut Taken) -> Result<bool> {
     let missing = || source.error(format!("it is incomplete: {} is missing", descriptor.digest()));
     let there = source.take_blob(descriptor.digest(), descriptor.size())?;
     match graph::kind(descriptor.media_type()) {
         Kind::Index if depth > MAX_DEPTH => Err(source.error("indexes are nested too deeply")),
-        Kind::Index | Kind::Manifest if !there && depth > 0 => Ok(0),
+        Kind::Index | Kind::Manifest if !there && depth > 0 => Ok(false),
         _ if !there => Err(missing()),
         Kind::Index => {
             let index = graph::index(source, descriptor.digest())?;
-            index
-                .manifests()
-                .iter()
-                .map(|entry| take(source, entry, depth + 1))
-                .sum()
+            let mut any = false;
+            for entry in index.manifests() {
+                any |= take(source, entry, depth + 1, taken)?;
+            }
+            Ok(any)
         }
         Kind::Manifest => {
             let manifest = graph::manifest(source, descriptor.digest())?;
@@ -104,9 +116,9 @@ fn take(source: &Source<'_>, descriptor: &Descriptor, depth: usize) -> Result<us
                     return Err(source.error(format!("it is incomplete: {} is missing", part.digest())));
                 }
             }
-            Ok(1)
+            Ok(true)
         }
-        Kind::Other if depth > 0 => Ok(0),
+        Kind::Other if depth > 0 => Ok(false),
         Kind::Other => Err(Error::Malformed {
             kind: "image",
             digest: descriptor.digest().clone(),

@@ -1,8 +1,10 @@
 //! The members of an archive, staged one after the other.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Component, Path};
+use std::rc::Rc;
 
 use oci_spec::image::Digest;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,12 @@ use crate::{Error, digest};
 
 /// The most members an archive of images may have; the largest real ones have a few hundred.
 const MAX_MEMBERS: usize = 65_536;
+
+/// The most bytes of headers that one member may have: its name and its link's target among them.
+const MAX_HEADERS: u64 = 1 << 20;
+
+/// The most bytes that an archive may have when it is decompressed: 256 GiB, as many as the layers of an image may have.
+const MAX_BYTES: u64 = 256 << 30;
 
 /// How much padding behind the end marker is looked at, in bytes.
 const MAX_PADDING: u64 = 1 << 20;
@@ -45,17 +53,30 @@ impl Members {
             reason,
         };
         let mut members = Self::default();
-        let mut archive = tar::Archive::new(EndOfArchive::new(reader));
-        let entries = archive
+        let limits = Rc::new(Limits::default());
+        let failed = |error: &io::Error, begun: bool| match limits.broken.get() {
+            Some(_) if cancelled.is_cancelled() => Error::Cancelled,
+            Some(reason) => archive_error(reason.to_owned()),
+            None => archive_error(describe(error, begun)),
+        };
+        let mut archive = tar::Archive::new(Watched::new(reader, Rc::clone(&limits), cancelled));
+        let mut entries = archive
             .entries()
             .map_err(|error| archive_error(error.to_string()))?;
         let mut chunk = vec![0; CHUNK];
         let mut begun = false;
-        for entry in entries {
-            let mut entry = entry.map_err(|error| archive_error(describe(&error, begun)))?;
+        // Bytes of the last member that were not read.
+        let mut rest = 0;
+        loop {
+            limits.header.set(Some(MAX_HEADERS.saturating_add(rest)));
+            let Some(entry) = entries.next() else { break };
+            limits.header.set(None);
+            let mut entry = entry.map_err(|error| failed(&error, begun))?;
             begun = true;
             let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             let kind = entry.header().entry_type();
+            // What a sparse file takes in the archive is not told; there is no use for one.
+            rest = if kind.is_gnu_sparse() { 0 } else { entry.size() };
             if members.files.len() + members.links.len() + members.rejected.len() >= MAX_MEMBERS {
                 return Err(archive_error(format!("it has more than {MAX_MEMBERS} members")));
             }
@@ -66,19 +87,17 @@ impl Members {
                     let expected = blob_digest(&name).map(|digest| Expected { digest, size: None });
                     let mut writer = ingest.writer(expected)?;
                     loop {
-                        if cancelled.is_cancelled() {
-                            return Err(Error::Cancelled);
-                        }
                         match entry.read(&mut chunk) {
                             Ok(0) => break,
                             Ok(n) => writer.write(&chunk[..n])?,
                             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                            Err(error) => return Err(archive_error(describe(&error, begun))),
+                            Err(error) => return Err(failed(&error, begun)),
                         }
                     }
                     if writer.written() != entry.size() {
                         return Err(archive_error(TRUNCATED.to_owned()));
                     }
+                    rest = 0;
                     members.links.remove(&name);
                     members.files.insert(name, writer.finish()?);
                 }
@@ -102,7 +121,7 @@ impl Members {
         }
         // Reading the padding lets the decompressor check the stream's end.
         io::copy(&mut rest.by_ref().take(MAX_PADDING), &mut io::sink())
-            .map_err(|error| archive_error(describe(&error, begun)))?;
+            .map_err(|error| failed(&error, begun))?;
         Ok(members)
     }
 
@@ -185,22 +204,43 @@ fn blob_digest(name: &str) -> Option<Digest> {
     name.strip_prefix(BLOBS).and_then(digest::from_hex)
 }
 
-/// Passes an archive through and notices whether it was cut before its end marker, two blocks of zeros.
-struct EndOfArchive {
+/// What may still be read of an archive. The reader of headers keeps them in memory, however long they say they are.
+#[derive(Debug, Default)]
+struct Limits {
+    /// Bytes up to the next member, while it is looked for.
+    header: Cell<Option<u64>>,
+    /// Which limit was reached.
+    broken: Cell<Option<&'static str>>,
+}
+
+/// Passes an archive through, keeps to limits, and notices whether it was cut before its end marker, two blocks of zeros.
+struct Watched<'a> {
     reader: Box<dyn Read>,
+    limits: Rc<Limits>,
+    cancelled: &'a CancellationToken,
+    /// Bytes of the archive that were read.
+    total: u64,
     /// Bytes of zeros that were read last.
     zeros: usize,
     /// Whether more was asked for than there was.
     exhausted: bool,
 }
 
-impl EndOfArchive {
-    fn new(reader: Box<dyn Read>) -> Self {
+impl<'a> Watched<'a> {
+    fn new(reader: Box<dyn Read>, limits: Rc<Limits>, cancelled: &'a CancellationToken) -> Self {
         Self {
             reader,
+            limits,
+            cancelled,
+            total: 0,
             zeros: 0,
             exhausted: false,
         }
+    }
+
+    fn stop(&self, reason: &'static str) -> io::Error {
+        self.limits.broken.set(Some(reason));
+        io::Error::other(reason)
     }
 
     /// Once the members are read: whether the end marker, or at least its first block, came after them.
@@ -209,9 +249,22 @@ impl EndOfArchive {
     }
 }
 
-impl Read for EndOfArchive {
+impl Read for Watched<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancelled.is_cancelled() {
+            return Err(self.stop("the operation was cancelled"));
+        }
         let n = self.reader.read(buffer)?;
+        self.total += n as u64;
+        if self.total > MAX_BYTES {
+            return Err(self.stop("it has more than 256 GiB"));
+        }
+        if let Some(left) = self.limits.header.get() {
+            let Some(left) = left.checked_sub(n as u64) else {
+                return Err(self.stop("a member's header has more than 1 MiB"));
+            };
+            self.limits.header.set(Some(left));
+        }
         let trailing = buffer[..n].iter().rev().take_while(|byte| **byte == 0).count();
         self.zeros = if trailing == n {
             self.zeros.saturating_add(n)

@@ -371,6 +371,54 @@ async fn hostile_members_are_refused_or_skipped() {
     blobs(&fixture.root());
 }
 
+/// Headers that say they go on for ever, in archives that hardly take any space.
+#[tokio::test]
+async fn endless_headers_are_refused() {
+    let fixture = Fixture::new();
+    let mut header = tar::Header::new_gnu();
+    for (kind, text) in [
+        (
+            tar::EntryType::GNULongName,
+            "a member's header has more than 1 MiB",
+        ),
+        (tar::EntryType::XHeader, "a member's header has more than 1 MiB"),
+        (tar::EntryType::Regular, "the archive is truncated"),
+    ] {
+        header.set_entry_type(kind);
+        header.set_size(64 << 30);
+        header.set_path("x").unwrap();
+        header.set_cksum();
+        let archive = [&header.as_bytes()[..], &vec![b'x'; 32 << 20]].concat();
+        let error = fixture
+            .refuse(&zstd::encode_all(&archive[..], 1).unwrap())
+            .await;
+        assert!(error.ends_with(text), "{error}");
+    }
+}
+
+/// Indexes that list an index a thousand times, which does the same: 10^12 manifests in four blobs.
+#[tokio::test]
+async fn indexes_that_multiply_are_looked_at_once() {
+    let fixture = Fixture::new();
+    let mut layout = Layout::new(&fixture.dir.path().join("layout"));
+    let manifest = layout.manifest("linux/amd64", &[layer(&[("a", b"1")])], Compression::None);
+    let mut index = layout.index(&[manifest]);
+    for _ in 0..4 {
+        index = layout.index(&vec![index; 1000]);
+    }
+    layout.add("wide:1", index);
+    fixture.load(&layout.dir).await.unwrap();
+    let image = fixture.store.list().remove(0);
+    assert_eq!(fixture.store.inspect(&image).unwrap().variants.len(), 1);
+    let output = tempfile::tempfile().unwrap();
+    fixture
+        .store
+        .save(vec![image], Some("linux/amd64".parse().unwrap()), output)
+        .await
+        .unwrap();
+    assert_eq!(fixture.store.collect().await.unwrap().digests.len(), 0);
+}
+
 #[tokio::test]
 async fn deleting_collects_what_only_that_image_had() {
     let fixture = Fixture::new();
