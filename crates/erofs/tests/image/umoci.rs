@@ -1,4 +1,5 @@
-//! The same layers, unpacked by umoci and by us, file by file.
+//! The same layers, unpacked by umoci and by us, file by file: as this crate's tests read an image, and as the kernel does
+//! where it may be asked to mount one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +11,7 @@ use std::process::Command;
 use sha2::{Digest, Sha256};
 
 use crate::archive::{Archive, Header, noise};
-use crate::reader::{Node, Tree};
+use crate::reader::{self, Node, Tree};
 
 /// Writes an OCI layout of an image whose layers are uncompressed.
 fn write_layout(directory: &Path, layers: &[Vec<u8>]) {
@@ -134,21 +135,52 @@ fn compare(layers: &[Vec<u8>]) {
     let root = bundle.join("rootfs");
     let mut theirs = Tree::new();
     read_host(&root, &root, &mut theirs);
-    let mut ours = crate::build(layers);
+    let image = directory.path().join("image");
+    crate::build_at(&image, layers);
+    crate::check(&image);
+    let mut ours = reader::read(&fs::read(&image).unwrap());
     for node in ours.values_mut() {
         node.nid = 0;
         if node.mode & 0o170_000 == 0o040_000 {
             node.links = 0;
         }
     }
-    for path in theirs.keys().chain(ours.keys()) {
-        let name = String::from_utf8_lossy(path);
-        assert_eq!(
-            ours.get(path),
-            theirs.get(path),
-            "{name:?}: ours is left, umoci's is right"
-        );
+    assert_same(&ours, &theirs, "ours is left, umoci's is right");
+    match mounted(&image, &directory.path().join("mounted")) {
+        Some(tree) => assert_same(&tree, &theirs, "what the kernel reads is left, umoci's is right"),
+        None => eprintln!("this kernel does not mount the image for us"),
     }
+}
+
+fn assert_same(left: &Tree, right: &Tree, which: &str) {
+    for path in left.keys().chain(right.keys()) {
+        let name = String::from_utf8_lossy(path);
+        assert_eq!(left.get(path), right.get(path), "{name:?}: {which}");
+    }
+}
+
+/// What the kernel finds in an image; none where it cannot mount one.
+fn mounted(image: &Path, target: &Path) -> Option<Tree> {
+    fs::create_dir(target).unwrap();
+    let mount = |arguments: &[&str]| {
+        let status = Command::new("mount").args(arguments).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let arguments = ["-t", "erofs", "-o", "ro,loop", image.to_str()?, target.to_str()?];
+    // The mount is in a namespace of the thread's own, and goes away with it whatever happens.
+    let reader = || {
+        let flags = rustix::thread::UnshareFlags::NEWNS | rustix::thread::UnshareFlags::FS;
+        // SAFETY: the thread shares no file descriptor table or memory less than before, and nothing else in this process
+        // relies on its working directory or mounts.
+        unsafe { rustix::thread::unshare_unsafe(flags) }.ok()?;
+        if !mount(&["--make-rprivate", "/"]) || !mount(&arguments) {
+            return None;
+        }
+        let mut tree = Tree::new();
+        read_host(target, target, &mut tree);
+        Some(tree)
+    };
+    std::thread::scope(|scope| scope.spawn(reader).join().unwrap())
 }
 
 fn dated(header: Header) -> Header {
@@ -178,6 +210,32 @@ fn a_busybox_tree() {
         dated(Header::new(b'0', b"etc/passwd").size(passwd.len() as u64)),
         passwd,
     );
+    compare(&[archive.end()]);
+}
+
+/// Half of the files are in one directory.
+#[test]
+fn a_hundred_thousand_files() {
+    let mut archive = Archive::new();
+    for i in 0..50_000 {
+        let content = format!("content of {i}\n").repeat(i % 7);
+        archive = archive
+            .raw(
+                dated(Header::new(b'0', format!("usr/share/all/{i}").as_bytes()).size(content.len() as u64)),
+                content.as_bytes(),
+            )
+            .raw(
+                dated(Header::new(b'0', format!("usr/lib/{}/{i}", i % 500).as_bytes()).size(4)),
+                b"text",
+            );
+    }
+    for i in 0..500 {
+        let path = format!("usr/lib/{i}");
+        archive = archive.raw(dated(Header::new(b'5', path.as_bytes()).mode(0o755)), &[]);
+    }
+    for path in ["usr/share/all", "usr/share", "usr/lib", "usr", "."] {
+        archive = archive.raw(dated(Header::new(b'5', path.as_bytes()).mode(0o755)), &[]);
+    }
     compare(&[archive.end()]);
 }
 
