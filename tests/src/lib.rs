@@ -69,19 +69,22 @@ impl System {
 
     /// Starts the services.
     pub fn boot(&mut self) {
+        self.boot_with(&[]);
+    }
+
+    /// Starts the services with these variables in the environment.
+    pub fn boot_with(&mut self, variables: &[(&str, &str)]) {
         self.stopped = false;
-        self.ok(["system", "start", "--disable-kernel-install"]);
+        let mut command = self.command(["system", "start", "--disable-kernel-install"]);
+        command.envs(variables.iter().copied());
+        let finished = finish(command, b"");
+        assert_eq!(finished.code, 0, "{finished:?}\n{}", self.logs());
     }
 
     /// Stops the services.
     pub fn stop(&mut self) {
         self.ok(["system", "stop"]);
         self.stopped = true;
-        self.boot_with(&[]);
-    }
-
-    /// Starts the services with these variables in the environment.
-    pub fn boot_with(&mut self, variables: &[(&str, &str)]) {
     }
 
     /// The scratch home directory.

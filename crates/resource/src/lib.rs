@@ -14,10 +14,10 @@ pub mod paths;
 pub mod platform;
 pub mod process;
 pub mod reference;
-pub mod size;
-pub mod statistics;
 pub mod registry;
 pub mod secret;
+pub mod size;
+pub mod statistics;
 pub mod time;
 
 pub use container::{
@@ -30,7 +30,7 @@ pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, Publish
 pub use platform::Platform;
 pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
 pub use reference::Reference;
-pub use size::MemorySize;
-pub use statistics::ContainerStatistics;
 pub use registry::RegistryResource;
 pub use secret::Secret;
+pub use size::MemorySize;
+pub use statistics::ContainerStatistics;
