@@ -108,6 +108,17 @@ async fn load_unpack_inspect_delete() {
     let (items, total) = sums(&mut events);
     assert_eq!((items, total), (1, 1), "one layer");
 
+    let usage = client.disk_usage(vec!["app".to_owned()]).await.unwrap();
+    assert_eq!(
+        (usage.total_count, usage.active_count, usage.reclaimable_size),
+        (1, 1, 0)
+    );
+    let unused = client.disk_usage(Vec::new()).await.unwrap();
+    assert!(
+        unused.active_count == 0 && unused.reclaimable_size == unused.image_size,
+        "{unused:?}"
+    );
+
     let tagged = client.tag("app", "docker.io/library/app:2").await.unwrap();
     assert_eq!(tagged.descriptor, image.descriptor);
     let resources = client.inspect(client.list().await.unwrap()).await.unwrap();

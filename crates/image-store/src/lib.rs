@@ -21,6 +21,8 @@ mod error;
 mod export;
 mod flight;
 mod gc;
+#[doc(hidden)]
+pub mod fuzzing;
 mod graph;
 mod registry;
 mod snapshot;

@@ -5,7 +5,7 @@
 //! same time. Credentials are looked for only when a registry asks for them, and shown to nobody else.
 
 mod blob;
-mod challenge;
+pub(crate) mod challenge;
 mod connection;
 mod docker_config;
 mod environment;

@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// How a registry wants to be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub(crate) enum Challenge {
     /// With name and password.
     Basic,
     /// With a token that a token service gives.
@@ -19,7 +19,7 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// The best of the challenges that an answer has; none when it has none that is understood.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
         let texts = headers.get_all(WWW_AUTHENTICATE).iter();
         let challenges: Vec<Self> = texts
             .filter_map(|value| value.to_str().ok())
