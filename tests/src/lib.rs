@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub use programs::{artifact, program};
+pub use programs::{artifact, program, static_program};
 pub use terminal::Terminal;
 
 /// How long any single command may take before the test fails.
@@ -51,7 +51,15 @@ impl System {
 
     /// A started system with a kernel, the init image and `busybox:latest`.
     pub fn start() -> Self {
+        Self::configured("")
+    }
+
+    /// The same with a configuration file of the user.
+    pub fn configured(configuration: &str) -> Self {
         let mut system = Self::unstarted();
+        let file = system.home().join(".config/container/config.toml");
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
+        std::fs::write(file, configuration).expect("a configuration file");
         system.boot();
         let kernel = artifact("CONTAINER_TEST_KERNEL");
         system.ok([

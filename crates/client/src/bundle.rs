@@ -26,8 +26,8 @@ pub const INIT_DISK_FILE: &str = "initfs.erofs";
 pub const ROOT_DISK_FILE: &str = "rootfs.erofs";
 /// The disk with the container's own changes, ext4; made by the helper at the first start.
 pub const SCRATCH_DISK_FILE: &str = "scratch.ext4";
-/// The init process's output; truncated at every start.
-pub const STDIO_LOG_FILE: &str = "stdio.log";
+/// The init process's output: a directory of files, see [`stdio_log`](crate::stdio_log). A start by the user begins anew.
+pub const STDIO_LOG_DIRECTORY: &str = "stdio";
 /// The virtual machine's console; appended to at every start.
 pub const BOOT_LOG_FILE: &str = "vminitd.log";
 /// When the init process last started: a [`StartRecord`] as JSON.
@@ -35,6 +35,9 @@ pub const START_FILE: &str = "start.json";
 /// How the container last ended: an [`ExitStatus`] as JSON. Removed before every start, so that it always tells the
 /// end of the last one.
 pub const EXIT_FILE: &str = "exit.json";
+
+/// There when the user stopped the container: its restart policy rests until it is started.
+pub const HELD_FILE: &str = "held";
 
 /// Everything a runtime helper has to know about its container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,9 +102,9 @@ impl Bundle {
         self.path.join(SCRATCH_DISK_FILE)
     }
 
-    /// The init process's output.
+    /// The directory of the init process's output.
     pub fn stdio_log(&self) -> PathBuf {
-        self.path.join(STDIO_LOG_FILE)
+        self.path.join(STDIO_LOG_DIRECTORY)
     }
 
     /// The virtual machine's console.
@@ -163,7 +166,32 @@ impl Bundle {
     /// # Errors
     /// The file cannot be removed. A missing one is fine.
     pub fn clear_exit(&self) -> io::Result<()> {
-        match fs::remove_file(self.path.join(EXIT_FILE)) {
+        self.remove(EXIT_FILE)
+    }
+
+    /// Remembers that the user stopped the container.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn hold(&self) -> io::Result<()> {
+        File::create(self.path.join(HELD_FILE)).map(|_| ())
+    }
+
+    /// Forgets that the user stopped the container.
+    ///
+    /// # Errors
+    /// The file cannot be removed. A missing one is fine.
+    pub fn release(&self) -> io::Result<()> {
+        self.remove(HELD_FILE)
+    }
+
+    /// Whether the user stopped the container.
+    pub fn is_held(&self) -> bool {
+        self.path.join(HELD_FILE).exists()
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }

@@ -10,6 +10,7 @@ pub mod phases;
 pub mod runtime;
 pub mod services;
 pub mod stdio;
+pub mod stdio_log;
 
 pub use api::ApiClient;
 pub use bundle::{Bundle, BundleConfiguration};

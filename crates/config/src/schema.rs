@@ -17,6 +17,8 @@ pub struct SystemConfiguration {
     pub dns: Dns,
     /// `[kernel]`: the recommended kernel.
     pub kernel: Kernel,
+    /// `[logs]`: what is kept of the containers' output.
+    pub logs: Logs,
     /// `[machine]`: defaults of container machines.
     pub machine: Machine,
     /// `[network]`: the built-in network.
@@ -112,6 +114,25 @@ impl Default for Kernel {
             binary_path: "opt/kata/share/kata-containers/vmlinux-6.18.15-186".to_owned(),
             url: DEFAULT_KERNEL_URL.to_owned(),
             digest: None,
+        }
+    }
+}
+
+/// `[logs]`. An addition to Apple's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Logs {
+    /// The size at which a log file is full and the next one is begun.
+    pub max_size: MemorySize,
+    /// How many log files of a container are kept.
+    pub max_files: u32,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            max_size: MemorySize::mib(20),
+            max_files: 5,
         }
     }
 }
@@ -230,6 +251,7 @@ mod tests {
         for line in [
             "memory = \"2048mb\"",
             "memory = \"1gb\"",
+            "maxSize = \"20mb\"",
             "domain = \"docker.io\"",
             "homeMount = \"rw\"",
             "binaryPath = ",

@@ -7,7 +7,7 @@ use container_client::images::{Fetch, Scheme};
 use container_client::{ImagesClient, services};
 use container_config::SystemConfiguration;
 use container_ipc::{Error, ErrorCode, Progress, ProgressEvent};
-use container_resource::{ImageDescription, Platform};
+use container_resource::{DiskUsage, ImageDescription, Platform};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -79,6 +79,20 @@ impl ImageService {
         let (image, _) =
             fetched.map_err(|error| error.wrap(format!("failed to get init image {reference}")))?;
         disk(&client, &image, platform, progress).await
+    }
+
+    /// What images and their disks take; those that `active` names are in use.
+    ///
+    /// # Errors
+    /// The service does not answer.
+    pub(crate) async fn disk_usage(&self, active: Vec<String>) -> Result<DiskUsage, Error> {
+        let usage = self.client().await?.disk_usage(active).await?;
+        Ok(DiskUsage {
+            total: usage.total_count,
+            active: usage.active_count,
+            size_in_bytes: usage.image_size,
+            reclaimable: usage.reclaimable_size,
+        })
     }
 
     async fn client(&self) -> Result<ImagesClient, Error> {

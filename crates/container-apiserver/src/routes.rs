@@ -3,8 +3,9 @@
 use container_client::Stdio;
 use container_client::api::{
     ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
-    ContainerKill, ContainerList, ContainerLogs, ContainerResize, ContainerStartProcess, ContainerStats,
-    ContainerStop, ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
+    ContainerKill, ContainerList, ContainerLogs, ContainerResize, ContainerRestart, ContainerStartProcess,
+    ContainerStats, ContainerStop, ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
+    SystemDiskUsage,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
 
@@ -35,6 +36,9 @@ fn reading(containers: &Containers) -> Router {
     let router = on::<ContainerDiskUsage, _, _>(router, containers, |containers, request| async move {
         containers.disk_usage(&request.payload.id).await
     });
+    let router = on::<SystemDiskUsage, _, _>(router, containers, |containers, _| async move {
+        containers.system_disk_usage().await
+    });
     let containers = containers.clone();
     router.route::<ContainerLogs, _, _>(move |request| {
         let containers = containers.clone();
@@ -58,6 +62,9 @@ fn changing(containers: &Containers) -> Router {
     });
     let router = on::<ContainerStop, _, _>(router, containers, |containers, request| async move {
         containers.stop(request.payload).await
+    });
+    let router = on::<ContainerRestart, _, _>(router, containers, |containers, request| async move {
+        containers.restart(request.payload).await
     });
     let router = on::<ContainerKill, _, _>(router, containers, |containers, request| async move {
         containers.kill(request.payload).await

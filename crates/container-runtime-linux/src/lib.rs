@@ -12,6 +12,7 @@ mod relay;
 mod routes;
 mod service;
 mod signal;
+mod sockets;
 mod spec;
 mod state;
 mod statistics;

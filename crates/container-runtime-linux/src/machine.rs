@@ -15,7 +15,7 @@ use container_hypervisor::{
     VirtualMachine, VmConfig, platform,
 };
 use container_ipc::Error;
-use container_resource::{Attachment, AttachmentConfiguration, Resources};
+use container_resource::{Attachment, AttachmentConfiguration, ContainerConfiguration, Resources};
 use container_sandbox::Agent;
 use container_sandbox::proto::UmountRequest;
 
@@ -30,11 +30,8 @@ const SCRATCH_SIZE: u64 = 512 << 30;
 /// Size of a scratch disk's journal, in bytes. The host gives all of it to a container that writes a lot, so it is
 /// much smaller than what the capacity would ask for.
 const SCRATCH_JOURNAL: u64 = 64 << 20;
-/// How long the guest may take to answer. An emulated one can lose its timer while it boots and then never does, so the
-/// machine is started a second time, with the time that a busy host may need.
-const FIRST_BOOT: Duration = Duration::from_secs(20);
-/// How long it may take the second time.
-const SECOND_BOOT: Duration = Duration::from_secs(60);
+/// How long the guest may take to answer: a busy host that emulates many machines needs many times what one takes.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often the guest's clock is set to the host's.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -48,14 +45,9 @@ pub(crate) async fn boot(
     watch: &mut Stopwatch,
 ) -> Result<(Guest, Vec<Attachment>), Error> {
     let configuration = &container.configuration;
-    make_scratch_disk(bundle, configuration.resources.storage)?;
+    make_scratch_disk(bundle, configuration)?;
     watch.lap("disk");
-    let mut started = power_on(bundle, container, watch, FIRST_BOOT).await;
-    if let Err(RuntimeError::Machine(error @ container_hypervisor::Error::Silent { .. })) = &started {
-        tracing::warn!(%error, "starting the virtual machine again");
-        started = power_on(bundle, container, watch, SECOND_BOOT).await;
-    }
-    let (machine, stream, attachments) = started?;
+    let (machine, stream, attachments) = power_on(bundle, container, watch).await?;
     let agent = Agent::connect(stream).await?;
     watch.lap("kernel");
     let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
@@ -82,7 +74,6 @@ async fn power_on(
     bundle: &Bundle,
     container: &BundleConfiguration,
     watch: &mut Stopwatch,
-    boot_timeout: Duration,
 ) -> Result<(Box<dyn VirtualMachine>, Connection, Vec<Attachment>), RuntimeError> {
     let configuration = &container.configuration;
     let networks: Vec<_> = (0..)
@@ -106,7 +97,7 @@ async fn power_on(
         ],
         nics,
         nested_virtualization: configuration.virtualization,
-        boot_timeout,
+        boot_timeout: BOOT_TIMEOUT,
         ..VmConfig::new(&configuration.id, bundle.kernel(), bundle.boot_log())
     };
     let machine = platform::Hypervisor::new().create(config)?;
@@ -126,7 +117,7 @@ fn processors(resources: Resources) -> u32 {
 }
 
 /// Makes the container's own disk unless an earlier start has.
-fn make_scratch_disk(bundle: &Bundle, capacity: Option<u64>) -> Result<(), RuntimeError> {
+fn make_scratch_disk(bundle: &Bundle, configuration: &ContainerConfiguration) -> Result<(), RuntimeError> {
     let path = bundle.scratch_disk();
     if path.exists() {
         return Ok(());
@@ -142,13 +133,10 @@ fn make_scratch_disk(bundle: &Bundle, capacity: Option<u64>) -> Result<(), Runti
             .open(&temporary)?;
         let directories = guest::SCRATCH_DIRECTORIES.map(Directory::new);
         let options = Options {
-            journal: Some(Journal {
-                mode: JournalMode::Ordered,
-                size: Some(SCRATCH_JOURNAL),
-            }),
+            journal: Some(journal(configuration.journal)),
             label: "scratch",
             directories: &directories,
-            ..Options::new(capacity.unwrap_or(SCRATCH_SIZE))
+            ..Options::new(configuration.resources.storage.unwrap_or(SCRATCH_SIZE))
         };
         container_ext4::format(&file, &options).map_err(io::Error::other)?;
         fs::rename(&temporary, &path)
@@ -157,6 +145,20 @@ fn make_scratch_disk(bundle: &Bundle, capacity: Option<u64>) -> Result<(), Runti
         let _ = fs::remove_file(&temporary);
         RuntimeError::ScratchDisk(error.to_string())
     })
+}
+
+/// The journal that was asked for, else an ordered one.
+fn journal(wanted: Option<container_resource::Journal>) -> Journal {
+    let mode = wanted.map_or(JournalMode::Ordered, |journal| match journal.mode {
+        container_resource::JournalMode::Writeback => JournalMode::Writeback,
+        container_resource::JournalMode::Ordered => JournalMode::Ordered,
+        container_resource::JournalMode::Journal => JournalMode::Journal,
+    });
+    let size = wanted.and_then(|journal| journal.size).unwrap_or(SCRATCH_JOURNAL);
+    Journal {
+        mode,
+        size: Some(size),
+    }
 }
 
 /// The interface for what a container asks for: a network of its own that leads outside.
@@ -267,7 +269,8 @@ mod tests {
 
         let directory = tempfile::tempdir()?;
         let bundle = Bundle::new(directory.path());
-        make_scratch_disk(&bundle, None).map_err(io::Error::other)?;
+        let configuration = crate::testing::configuration("web");
+        make_scratch_disk(&bundle, &configuration).map_err(io::Error::other)?;
         let made = fs::metadata(bundle.scratch_disk())?;
         assert!(made.len() >= SCRATCH_SIZE);
         assert!(
@@ -275,7 +278,7 @@ mod tests {
             "{} bytes allocated",
             made.blocks() * 512
         );
-        make_scratch_disk(&bundle, None).map_err(io::Error::other)?;
+        make_scratch_disk(&bundle, &configuration).map_err(io::Error::other)?;
         assert_eq!(fs::metadata(bundle.scratch_disk())?.ino(), made.ino());
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! One process in the guest: its standard streams, its start and its end.
 
-use std::fs::File;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use container_client::Stdio;
+use container_client::stdio_log::{LogWriter, Stream};
 use container_hypervisor::{Connection, Listener, VirtualMachine};
 use container_ipc::{Error, ErrorCode};
 use container_resource::ExitStatus;
@@ -51,7 +51,11 @@ impl Guest {
         }
     }
 
-    fn listen(&self) -> Result<Port, Error> {
+    /// A port of the host that the agent can connect to.
+    ///
+    /// # Errors
+    /// The machine has ended.
+    pub(crate) fn listen(&self) -> Result<Port, Error> {
         let number = self.next_port.fetch_add(1, Ordering::Relaxed);
         let listener = self.machine.listen(number).map_err(crate::Error::from)?;
         Ok(Port { number, listener })
@@ -66,10 +70,12 @@ impl std::fmt::Debug for Guest {
     }
 }
 
-/// A port at which the agent will connect one stream.
-struct Port {
-    number: u32,
-    listener: Box<dyn Listener>,
+/// A port at which the agent will connect.
+pub(crate) struct Port {
+    /// Its number.
+    pub number: u32,
+    /// Where the connections arrive.
+    pub listener: Box<dyn Listener>,
 }
 
 /// A process that was created and may have been started.
@@ -80,7 +86,7 @@ pub(crate) struct GuestProcess {
     /// OCI runtime specification (init) or its process part (exec), as the agent wants it.
     specification: Vec<u8>,
     /// The init process's log.
-    log: Option<Arc<Mutex<File>>>,
+    log: Option<Arc<Mutex<LogWriter>>>,
     /// The client's descriptors until the start.
     stdio: Mutex<Option<Stdio>>,
     outputs: Mutex<Vec<Output>>,
@@ -95,7 +101,7 @@ impl GuestProcess {
         terminal: bool,
         specification: Vec<u8>,
         stdio: Stdio,
-        log: Option<Arc<Mutex<File>>>,
+        log: Option<Arc<Mutex<LogWriter>>>,
     ) -> Self {
         Self {
             id,
@@ -181,12 +187,16 @@ impl GuestProcess {
             .outputs
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for (stream, client) in [(output, stdio.stdout), (error, stdio.stderr)] {
-            if let Some(stream) = stream {
+        let streams = [
+            (output, stdio.stdout, Stream::Stdout),
+            (error, stdio.stderr, Stream::Stderr),
+        ];
+        for (connection, client, stream) in streams {
+            if let Some(connection) = connection {
                 outputs.push(Output::forward(
-                    stream,
+                    connection,
                     Sinks {
-                        log: self.log.clone(),
+                        log: self.log.clone().map(|log| (log, stream)),
                         client,
                     },
                     self.exited.clone(),

@@ -1,12 +1,12 @@
 //! The helper's life: boot, processes, end (behaviour reference, 11 and 27.5).
 
-use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use container_client::bundle::StartRecord;
 use container_client::phases::{Phases, Stopwatch};
 use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
+use container_client::stdio_log::LogWriter;
 use container_client::{Bundle, BundleConfiguration, Stdio};
 use container_ipc::{Error, ErrorCode};
 use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, time};
@@ -17,7 +17,7 @@ use crate::error::{LOST, exit};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{error, spec, statistics};
+use crate::{error, sockets, spec, statistics};
 
 /// How long other processes of a container may take to end after its init process.
 const STRAGGLERS: Duration = Duration::from_secs(1);
@@ -86,15 +86,20 @@ impl Runtime {
         }
     }
 
-    async fn boot(self: &Arc<Self>, request: BootstrapRequest, stdio: Stdio) -> Result<Phases, Error> {
+    async fn boot(self: &Arc<Self>, mut request: BootstrapRequest, stdio: Stdio) -> Result<Phases, Error> {
         let configuration = &self.container.configuration;
-        let specification = spec::container(configuration, request.dynamic_env)?;
+        let ssh_agent = sockets::take_ssh_agent(configuration.ssh, &mut request.dynamic_env);
+        let specification = spec::container(configuration, &request.dynamic_env, ssh_agent.is_some())?;
         let specification = serde_json::to_vec(&specification)
             .map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
         self.bundle.clear_exit().map_err(error::Error::Bundle)?;
-        let log = File::create(self.bundle.stdio_log()).map_err(error::Error::Bundle)?;
+        let log = LogWriter::begin(&self.bundle.stdio_log(), request.log_limits, request.keep_log)
+            .map_err(error::Error::Bundle)?;
         let mut watch = Stopwatch::default();
         let (guest, attachments) = machine::boot(&self.bundle, &self.container, &mut watch).await?;
+        if let Some(socket) = ssh_agent {
+            sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
+        }
         let init = GuestProcess::new(
             self.id().to_owned(),
             configuration.init_process.terminal,
@@ -108,6 +113,7 @@ impl Runtime {
             state.step = Step::Booted;
             state.guest = Some(guest.clone());
             state.attachments = attachments;
+            state.environment = request.dynamic_env;
             state.processes.insert(self.id().to_owned(), init.clone());
         }
         tokio::spawn(self.clone().supervise(guest, init));
@@ -187,7 +193,8 @@ impl Runtime {
     ///
     /// # Errors
     /// The container does not run, or the id is taken.
-    pub fn create_process(&self, request: CreateProcessRequest, stdio: Stdio) -> Result<(), Error> {
+    pub fn create_process(&self, mut request: CreateProcessRequest, stdio: Stdio) -> Result<(), Error> {
+        spec::add_environment(&mut request.process_config.environment, &self.state().environment);
         let process = spec::process(&self.container.configuration, &request.process_config)?;
         let specification = serde_json::to_vec(&serde_json::json!({
             "ociVersion": oci_spec::runtime::VERSION,

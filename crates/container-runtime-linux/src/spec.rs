@@ -1,10 +1,10 @@
 //! The OCI runtime specification that the guest agent gets (behaviour reference, 30).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use container_resource::{
-    ContainerConfiguration, Filesystem, FilesystemType, ProcessConfiguration, Rlimit, User, capability,
+    ContainerConfiguration, Filesystem, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
 };
 use oci_spec::runtime::{
     Capability, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace,
@@ -14,7 +14,7 @@ use oci_spec::runtime::{
 };
 
 use crate::error::Error;
-use crate::guest;
+use crate::{guest, sockets};
 
 /// Where the agent's own binary appears in the container with `--init`.
 const INIT_PATH: &str = "/.cz-init";
@@ -23,48 +23,21 @@ const CPU_PERIOD: u64 = 100_000;
 /// `/dev/shm` unless asked otherwise.
 const DEFAULT_SHM: &str = "size=65536k";
 
-const MASKED_PATHS: [&str; 11] = [
-    "/proc/asound",
-    "/proc/acpi",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/sys/firmware",
-    "/sys/devices/virtual/powercap",
-];
-const READONLY_PATHS: [&str; 5] = [
-    "/proc/bus",
-    "/proc/fs",
-    "/proc/irq",
-    "/proc/sys",
-    "/proc/sysrq-trigger",
-];
 /// Set whatever the user asks for: a container never knows its virtual machine's memory better than it does.
 const FORCED_SYSCTLS: [(&str, &str); 2] = [("vm.overcommit_memory", "1"), ("vm.max_map_count", "262144")];
 
-/// The specification of a container's init process, with `environment` added to its own.
+/// The specification of a container's init process, with `environment` added to its own, and with the socket of the
+/// host's SSH agent if there is one.
 ///
 /// # Errors
 /// A resource limit has a name that Linux does not know.
 pub(crate) fn container(
     configuration: &ContainerConfiguration,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: &BTreeMap<String, String>,
+    ssh_agent: bool,
 ) -> Result<Spec, Error> {
     let mut init = configuration.init_process.clone();
-    // What the user set is never overridden by what the start adds.
-    for (key, value) in environment {
-        if !init
-            .environment
-            .iter()
-            .any(|entry| entry.split('=').next() == Some(key.as_str()))
-        {
-            init.environment.push(format!("{key}={value}"));
-        }
-    }
+    add_environment(&mut init.environment, environment);
     if configuration.use_init {
         init.arguments.splice(0..0, ["--".to_owned(), init.executable]);
         init.executable = INIT_PATH.to_owned();
@@ -78,10 +51,22 @@ pub(crate) fn container(
         .process(process)
         .root(root)
         .hostname(hostname(configuration))
-        .mounts(mounts(configuration)?)
+        .mounts(mounts(configuration, ssh_agent)?)
         .linux(linux(configuration)?)
         .build()?;
     Ok(spec)
+}
+
+/// Adds variables that a start brings. What the user set is never overridden.
+pub(crate) fn add_environment(environment: &mut Vec<String>, added: &BTreeMap<String, String>) {
+    for (key, value) in added {
+        if !environment
+            .iter()
+            .any(|entry| entry.split('=').next() == Some(key.as_str()))
+        {
+            environment.push(format!("{key}={value}"));
+        }
+    }
 }
 
 /// The process part alone, as `exec` needs it.
@@ -175,8 +160,8 @@ fn linux(configuration: &ContainerConfiguration) -> Result<oci_spec::runtime::Li
         .cgroups_path(PathBuf::from("/container").join(&configuration.id))
         .resources(limits)
         .sysctl(sysctls)
-        .masked_paths(listed(&configuration.masked_paths, &MASKED_PATHS))
-        .readonly_paths(listed(&configuration.readonly_paths, &READONLY_PATHS))
+        .masked_paths(listed(&configuration.masked_paths, &paths::MASKED))
+        .readonly_paths(listed(&configuration.readonly_paths, &paths::READONLY))
         .build()?;
     Ok(linux)
 }
@@ -197,7 +182,7 @@ fn namespaces() -> Result<Vec<LinuxNamespace>, Error> {
 }
 
 /// The default mounts and then the user's, parents before children.
-fn mounts(configuration: &ContainerConfiguration) -> Result<Vec<Mount>, Error> {
+fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec<Mount>, Error> {
     let shm = configuration
         .shm_size
         .map_or_else(|| DEFAULT_SHM.to_owned(), |bytes| format!("size={bytes}"));
@@ -249,13 +234,13 @@ fn mounts(configuration: &ContainerConfiguration) -> Result<Vec<Mount>, Error> {
     for filesystem in &configuration.mounts {
         mounts.push(user_mount(filesystem)?);
     }
-    if configuration.use_init {
-        mounts.push(mount(
-            INIT_PATH,
-            "bind",
-            guest::AGENT_PATH,
-            vec!["bind".to_owned(), "ro".to_owned()],
-        )?);
+    let binds = [
+        (configuration.use_init, INIT_PATH, guest::AGENT_PATH, "ro"),
+        (ssh_agent, sockets::SSH_SOCKET, sockets::SSH_STAGED, "rw"),
+    ];
+    for (_, destination, source, access) in binds.into_iter().filter(|(wanted, ..)| *wanted) {
+        let options = vec!["bind".to_owned(), access.to_owned()];
+        mounts.push(mount(destination, "bind", source, options)?);
     }
     mounts.sort_by_key(|mount| mount.destination().components().count());
     Ok(mounts)
@@ -293,7 +278,8 @@ mod tests {
     fn spec(change: impl FnOnce(&mut ContainerConfiguration)) -> serde_json::Value {
         let mut configuration = testing::configuration("web");
         change(&mut configuration);
-        let spec = container(&configuration, [("SSH_AUTH_SOCK".to_owned(), "/s".to_owned())]);
+        let environment = BTreeMap::from([("SSH_AUTH_SOCK".to_owned(), sockets::SSH_SOCKET.to_owned())]);
+        let spec = container(&configuration, &environment, true);
         serde_json::to_value(spec.ok()).unwrap_or_default()
     }
 
@@ -349,6 +335,18 @@ mod tests {
     }
 
     #[test]
+    fn the_ssh_agent_is_mounted_and_named() {
+        let spec = spec(|_| {});
+        let socket = "SSH_AUTH_SOCK=/var/host-services/ssh-auth.sock";
+        assert_eq!(spec["process"]["env"], serde_json::json!([socket]));
+        let last = spec["mounts"].as_array().and_then(|mounts| mounts.last());
+        assert_eq!(
+            last.map(|mount| &mount["destination"]),
+            Some(&sockets::SSH_SOCKET.into())
+        );
+    }
+
+    #[test]
     fn the_users_environment_wins() {
         let spec = spec(|configuration| {
             configuration.init_process.environment = vec!["SSH_AUTH_SOCK=/mine".to_owned()];
@@ -365,7 +363,7 @@ mod tests {
         };
         configuration.mounts.push(share);
         assert!(matches!(
-            container(&configuration, []),
+            container(&configuration, &BTreeMap::new(), false),
             Err(Error::UnsupportedMount(_))
         ));
     }

@@ -1,6 +1,6 @@
 //! What the container is doing, as the helper sees it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub processes: HashMap<String, Arc<GuestProcess>>,
     /// The interfaces while the machine runs.
     pub attachments: Vec<Attachment>,
+    /// Environment that is new at every start.
+    pub environment: BTreeMap<String, String>,
     /// When the init process started.
     pub started: Option<Timestamp>,
 }
@@ -72,6 +74,7 @@ impl Default for State {
             guest: None,
             processes: HashMap::new(),
             attachments: Vec::new(),
+            environment: BTreeMap::new(),
             started: None,
         }
     }

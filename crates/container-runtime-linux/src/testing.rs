@@ -48,5 +48,7 @@ pub(crate) fn configuration(id: &str) -> ContainerConfiguration {
         stop_signal: None,
         masked_paths: None,
         readonly_paths: None,
+        journal: None,
+        restart_policy: None,
     }
 }

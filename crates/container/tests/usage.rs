@@ -146,7 +146,7 @@ fn wrong_and_missing_values() {
         &["logs", "x", "-n"],
         "Error: Missing value for '-n <n>'\n\
          Help:  -n <n>  Last N lines\n\
-         Usage: container logs [--boot] [--follow] [-n <n>] [--debug] <container-id>\n\
+         Usage: container logs [--boot] [--follow] [-n <n>] [--since <time>] [--timestamps] [--until <time>] [--debug] <container-id>\n\
          \x20 See 'container logs --help' for more information.\n",
     );
     refused(

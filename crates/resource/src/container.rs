@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 use crate::{
-    Attachment, AttachmentConfiguration, DnsConfiguration, Filesystem, ImageDescription, Platform,
-    ProcessConfiguration, PublishPort, PublishSocket,
+    Attachment, AttachmentConfiguration, DnsConfiguration, Filesystem, ImageDescription, Journal, Platform,
+    ProcessConfiguration, PublishPort, PublishSocket, RestartPolicy,
 };
 
 /// The runtime that boots Linux containers; also the name of its helper process.
@@ -85,6 +85,12 @@ pub struct ContainerConfiguration {
     /// Paths that are read-only in the container; absent means the default list.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub readonly_paths: Option<Vec<String>>,
+    /// The journal of the container's own disk; absent means an ordered one. An addition, as everything below.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub journal: Option<Journal>,
+    /// Whether the container is started again when it ends; absent means that it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restart_policy: Option<RestartPolicy>,
 }
 
 /// Processors, memory and disk of a container.

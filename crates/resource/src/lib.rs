@@ -5,8 +5,10 @@
 
 pub mod capability;
 pub mod container;
+pub mod disk_usage;
 pub mod filesystem;
 pub mod image;
+pub mod journal;
 pub mod kernel;
 pub mod name;
 pub mod network;
@@ -15,6 +17,7 @@ pub mod platform;
 pub mod process;
 pub mod reference;
 pub mod registry;
+pub mod restart;
 pub mod secret;
 pub mod size;
 pub mod statistics;
@@ -23,14 +26,17 @@ pub mod time;
 pub use container::{
     ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatus, Resources,
 };
+pub use disk_usage::{DiskUsage, DiskUsageStats};
 pub use filesystem::{Filesystem, FilesystemType};
 pub use image::{Descriptor, ImageDescription, ImageResource};
+pub use journal::{Journal, JournalMode};
 pub use kernel::{Kernel, KernelCommandLine};
 pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, PublishPort, PublishSocket};
 pub use platform::Platform;
 pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
 pub use reference::Reference;
 pub use registry::RegistryResource;
+pub use restart::{RestartMode, RestartPolicy};
 pub use secret::Secret;
 pub use size::MemorySize;
 pub use statistics::ContainerStatistics;

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use container_ipc::{Call, Client, Endpoint, Error, ErrorCode, ProgressEvent};
-use container_resource::{ContainerSnapshot, ContainerStatistics, ExitStatus, Kernel, Platform};
+use container_resource::{
+    ContainerSnapshot, ContainerStatistics, DiskUsageStats, ExitStatus, Kernel, Platform,
+};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::routes::*;
@@ -183,6 +185,15 @@ impl ApiClient {
         stopped.map_err(|error| error.wrap("failed to stop container"))
     }
 
+    /// Stops a container, if it runs, and starts it in the background. One that is deleted on its end is kept.
+    ///
+    /// # Errors
+    /// The container is not known, or does not start.
+    pub async fn restart(&self, request: ContainerRestartRequest) -> Result<(), Error> {
+        let restarted = self.client.call::<ContainerRestart>(request).await;
+        restarted.map_err(|error| error.wrap("failed to restart container"))
+    }
+
     /// Deletes a container.
     ///
     /// # Errors
@@ -196,7 +207,8 @@ impl ApiClient {
         deleted.map_err(|error| error.wrap("failed to delete container"))
     }
 
-    /// Opens the container's output and its boot log, in this order.
+    /// Opens the directory of the container's output, for a [`LogReader`](crate::stdio_log::LogReader), and its boot
+    /// log, in this order.
     ///
     /// # Errors
     /// The container is not known or was never started.
@@ -236,6 +248,14 @@ impl ApiClient {
             .call::<ContainerDiskUsage>(ContainerReference { id: id.to_owned() })
             .await;
         read.map_err(|error| error.wrap(format!("failed to get disk usage for container {id}")))
+    }
+
+    /// The disk space that images, containers and volumes take.
+    ///
+    /// # Errors
+    /// The image service does not answer, or something cannot be read.
+    pub async fn system_disk_usage(&self) -> Result<DiskUsageStats, Error> {
+        self.client.call::<SystemDiskUsage>(()).await
     }
 
     /// Installs a kernel and makes it the default.

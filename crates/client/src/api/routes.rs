@@ -7,7 +7,7 @@ use std::time::Duration;
 use container_ipc::Route;
 use container_resource::{
     ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatistics,
-    ExitStatus, Kernel, Platform, ProcessConfiguration,
+    DiskUsageStats, ExitStatus, Kernel, Platform, ProcessConfiguration,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,14 +54,18 @@ routes! {
     ContainerResize = "containerResize", TEN_SECONDS, ContainerResizeRequest => ();
     /// Stops a container: signal, grace period, SIGKILL, power off.
     ContainerStop = "containerStop", None, ContainerStopRequest => ();
+    /// Stops a container, if it runs, and starts it in the background.
+    ContainerRestart = "containerRestart", None, ContainerRestartRequest => ();
     /// Deletes a container.
     ContainerDelete = "containerDelete", MINUTE, ContainerDeleteRequest => ();
-    /// Opens the logs: two descriptors, the container's output and the boot log.
+    /// Opens the logs: two descriptors, the directory of the container's output and the boot log.
     ContainerLogs = "containerLogs", MINUTE, ContainerReference => ();
     /// Reads the counters of a running container.
     ContainerStats = "containerStats", TEN_SECONDS, ContainerReference => ContainerStatistics;
     /// The bytes on disk that deleting a container frees.
     ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
+    /// The disk space that images, containers and volumes take.
+    SystemDiskUsage = "systemDiskUsage", MINUTE, () => DiskUsageStats;
     /// Copies a kernel into the application root and makes it the default.
     InstallKernel = "installKernel", None, InstallKernelRequest => ();
     /// The default kernel of a platform.
@@ -201,7 +205,7 @@ pub struct ContainerStopRequest {
 }
 
 /// How to stop a container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StopOptions {
     /// Seconds between the signal and SIGKILL.
@@ -209,6 +213,22 @@ pub struct StopOptions {
     /// The signal; absent means the image's, else SIGTERM.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signal: Option<String>,
+    /// The whole system stops: what the container's restart policy says is done when it starts again.
+    #[serde(default)]
+    pub with_system: bool,
+}
+
+/// What [`ContainerRestart`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerRestartRequest {
+    /// The container's id.
+    pub id: String,
+    /// How to stop it.
+    pub stop_options: StopOptions,
+    /// Environment that is new at every start (`SSH_AUTH_SOCK`).
+    #[serde(default)]
+    pub dynamic_env: BTreeMap<String, String>,
 }
 
 /// What [`ContainerDelete`] takes.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::{StopOptions, routes};
 use crate::phases::Phases;
 use crate::stdio::StdioSet;
+use crate::stdio_log::Limits;
 
 const MINUTE: Option<Duration> = Some(Duration::from_secs(60));
 const TEN_SECONDS: Option<Duration> = Some(Duration::from_secs(10));
@@ -50,6 +51,12 @@ pub struct BootstrapRequest {
     /// Environment that is new at every start.
     #[serde(default)]
     pub dynamic_env: BTreeMap<String, String>,
+    /// How much of the init process's output is kept.
+    #[serde(default)]
+    pub log_limits: Limits,
+    /// Whether the output of earlier starts is kept.
+    #[serde(default)]
+    pub keep_log: bool,
 }
 
 /// Names a process of the container; the container's id for its init process.

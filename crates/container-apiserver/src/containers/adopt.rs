@@ -27,7 +27,7 @@ impl Containers {
 
     async fn adopt(&self, container: Arc<Container>) {
         let turn = container.life.lock().await;
-        let handler = &container.record.configuration.runtime_handler;
+        let handler = &container.record().configuration.runtime_handler;
         let label = services::helper_label(handler, Some(&container.id));
         let connected = RuntimeClient::connect(&self.0.runtime_directory, handler, &container.id).await;
         let Ok(client) = connected else {
@@ -54,7 +54,8 @@ impl Containers {
             .or_else(|| was_started(&container.bundle).then(lost_unseen));
         container.ended_before(exit);
         container.settle();
-        if container.record.options.auto_remove
+        self.start_with_system(container, exit);
+        if container.ends_deleted()
             && let Err(error) = self.remove(container).await
         {
             tracing::error!(id = container.id, %error, "failed to delete a stopped container");

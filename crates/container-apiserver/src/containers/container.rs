@@ -1,6 +1,6 @@
 //! One container: what was asked for, what it is doing, and the queue of what is done to it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use container_client::{Bundle, BundleConfiguration};
 use container_ipc::Error;
@@ -20,8 +20,7 @@ pub(crate) struct Container {
     pub(crate) id: String,
     /// Its directory.
     pub(crate) bundle: Bundle,
-    /// What was asked for.
-    pub(crate) record: BundleConfiguration,
+    record: RwLock<Arc<BundleConfiguration>>,
     /// Held by whoever starts it, cleans up after it, or deletes it.
     pub(crate) life: Queue<()>,
     state: Mutex<State>,
@@ -35,6 +34,10 @@ struct State {
     run: Option<Arc<Run>>,
     exit: Option<ExitStatus>,
     deleted: bool,
+    /// How many operations need the container after its end, whatever `--rm` says.
+    kept: usize,
+    /// Restarts in a row that its policy has caused.
+    restarts: u32,
 }
 
 impl Container {
@@ -80,11 +83,16 @@ impl Container {
         Self {
             id: record.configuration.id.clone(),
             bundle,
-            record,
+            record: RwLock::new(Arc::new(record)),
             life: Queue::new(()),
             state: Mutex::new(state),
             settled: watch::Sender::new(settled),
         }
+    }
+
+    /// What was asked for.
+    pub(crate) fn record(&self) -> Arc<BundleConfiguration> {
+        Arc::clone(&self.record.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What `list` and `inspect` show. Never waits.
@@ -93,7 +101,7 @@ impl Container {
         ContainerSnapshot {
             id: self.id.clone(),
             status,
-            configuration: self.record.configuration.clone(),
+            configuration: self.record().configuration.clone(),
         }
     }
 
@@ -181,6 +189,29 @@ impl Container {
         self.state().exit
     }
 
+    /// Whether the container is deleted when it ends.
+    pub(crate) fn ends_deleted(&self) -> bool {
+        self.record().options.auto_remove && self.state().kept == 0
+    }
+
+    /// Keeps the container beyond its end for as long as what is returned lives.
+    pub(crate) fn keep(self: &Arc<Self>) -> Kept {
+        self.state().kept += 1;
+        Kept(Arc::clone(self))
+    }
+
+    /// Counts one more restart in a row; gives how many there were before.
+    pub(crate) fn count_restart(&self) -> u32 {
+        let mut state = self.state();
+        state.restarts += 1;
+        state.restarts - 1
+    }
+
+    /// Begins to count restarts anew: the user started the container, or it ran well for a while.
+    pub(crate) fn forget_restarts(&self) {
+        self.state().restarts = 0;
+    }
+
     /// The bundle is gone; whoever still waits for a turn has to find that out.
     pub(crate) fn delete(&self) {
         self.state().deleted = true;
@@ -193,6 +224,16 @@ impl Container {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A container that is not deleted on its end while this lives.
+#[derive(Debug)]
+pub(crate) struct Kept(Arc<Container>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.state().kept -= 1;
     }
 }
 

@@ -1,13 +1,15 @@
 //! How much of the disk containers take (behaviour reference, 23.3).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use container_ipc::Error;
+use container_resource::{DiskUsage, DiskUsageStats};
 
 use super::Containers;
+use super::container::Container;
 use crate::work::blocking;
 
 /// What `st_blocks` counts in, in bytes.
@@ -23,13 +25,46 @@ impl Containers {
         let container = self.find(id)?;
         blocking(move || {
             let mut usage = Usage::default();
-            usage.add(container.bundle.path()).map_err(|error| {
-                let id = &container.id;
-                Error::internal(format!("failed to read the bundle of container {id}: {error}"))
-            })?;
+            usage.add_bundle(&container)?;
             Ok(usage.bytes())
         })
         .await
+    }
+
+    /// What everything takes. There are no volumes yet.
+    ///
+    /// # Errors
+    /// A bundle cannot be read, or the image service does not answer.
+    pub(crate) async fn system_disk_usage(&self) -> Result<DiskUsageStats, Error> {
+        let containers = self.0.table.all();
+        let images: BTreeSet<_> = containers
+            .iter()
+            .map(|container| container.record().configuration.image.reference.clone())
+            .collect();
+        let measured = blocking(move || {
+            let (mut all, mut unused, mut active) = (Usage::default(), Usage::default(), 0);
+            for container in &containers {
+                all.add_bundle(container)?;
+                if container.current_run().is_some() {
+                    active += 1;
+                } else {
+                    unused.add_bundle(container)?;
+                }
+            }
+            Ok(DiskUsage {
+                total: containers.len() as u64,
+                active,
+                size_in_bytes: all.bytes(),
+                reclaimable: unused.bytes(),
+            })
+        });
+        let images = self.0.images.disk_usage(images.into_iter().collect());
+        let (containers, images) = tokio::try_join!(measured, images)?;
+        Ok(DiskUsageStats {
+            images,
+            containers,
+            volumes: DiskUsage::default(),
+        })
     }
 }
 
@@ -41,6 +76,17 @@ struct Usage {
 }
 
 impl Usage {
+    /// Counts the files of a container, if it was not deleted meanwhile.
+    fn add_bundle(&mut self, container: &Container) -> Result<(), Error> {
+        match self.add(container.bundle.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && container.is_deleted() => Ok(()),
+            counted => counted.map_err(|error| {
+                let id = &container.id;
+                Error::internal(format!("failed to read the bundle of container {id}: {error}"))
+            }),
+        }
+    }
+
     /// Counts the files in `directory`. One that goes away meanwhile is not there.
     fn add(&mut self, directory: &Path) -> io::Result<()> {
         for entry in std::fs::read_dir(directory)? {

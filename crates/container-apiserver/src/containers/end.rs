@@ -32,8 +32,13 @@ impl Containers {
             };
             let work = this.0.work.clone();
             let cleaned = work.finish(async move {
-                let _turn = container.life.lock().await;
-                this.clean_up(&container, &run, told).await;
+                let ended = {
+                    let _turn = container.life.lock().await;
+                    this.clean_up(&container, &run, told).await
+                };
+                if let Some(status) = ended {
+                    this.ended_by_itself(&container, &run, status);
+                }
                 Ok(())
             });
             if let Err(error) = cleaned.await {
@@ -45,15 +50,16 @@ impl Containers {
     /// Ends the helper, whatever it is doing, and marks the container stopped; deletes it if it was created with
     /// `--rm`. The caller has the container's turn.
     ///
-    /// `told` is what the helper said; if it said nothing it may have written it down.
+    /// `told` is what the helper said; if it said nothing it may have written it down. Gives how the container ended,
+    /// `None` when somebody else has cleaned up.
     pub(super) async fn clean_up(
         &self,
         container: &Arc<Container>,
         run: &Arc<Run>,
         told: Option<ExitStatus>,
-    ) {
+    ) -> Option<ExitStatus> {
         if !container.is_current(run) {
-            return;
+            return None;
         }
         let obeys = matches!(timeout(LAST_ANSWER, run.client.shutdown()).await, Ok(Ok(())));
         // Its connections end with the process.
@@ -77,12 +83,13 @@ impl Containers {
         }
         container.end(status);
         tracing::info!(id = container.id, code = status.exit_code, "container stopped");
-        if container.record.options.auto_remove
+        if container.ends_deleted()
             && let Err(error) = self.remove(container).await
         {
             tracing::error!(id = container.id, %error, "failed to delete a stopped container");
         }
         run.end(status);
+        Some(status)
     }
 
     /// Deletes a stopped container. The caller has its turn. What it gives ends when the disk is free again, which not

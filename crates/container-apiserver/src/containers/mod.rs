@@ -11,6 +11,7 @@ mod ingest;
 mod load;
 mod process;
 mod read;
+mod restart;
 mod run;
 mod start;
 mod stop;

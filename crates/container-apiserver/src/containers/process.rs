@@ -1,5 +1,6 @@
 //! The processes of a container (behaviour reference, 14.1 and 27.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use container_client::Stdio;
@@ -11,7 +12,8 @@ use container_resource::ExitStatus;
 use container_resource::time::now;
 use tokio::time::timeout;
 
-use super::container::no_runtime_client;
+use super::container::{Container, no_runtime_client};
+use super::run::Run;
 use super::{Containers, not_found};
 
 impl Containers {
@@ -57,25 +59,34 @@ impl Containers {
             if process.process_identifier != process.id {
                 return run.client.start(&process.process_identifier).await;
             }
-            let _turn = container.life.lock().await;
-            let started = run.client.start(&process.id).await;
-            match &started {
-                Ok(_) => {
-                    run.mark_started();
-                    // The helper wrote it down.
-                    let record = container.bundle.load_start().ok().flatten();
-                    container.started(record.map_or_else(now, |record| record.started_date));
-                }
-                // Starting it a second time is a mistake that must not cost its life.
-                Err(_) if run.is_started() => {}
-                Err(error) => {
-                    tracing::error!(id = container.id, %error, "failed to start container");
-                    this.clean_up(&container, &run, None).await;
-                }
-            }
-            started
+            this.start_init(&container, &run).await
         };
         self.0.work.finish(operation).await
+    }
+
+    /// Starts the init process of a booted container.
+    pub(super) async fn start_init(
+        &self,
+        container: &Arc<Container>,
+        run: &Arc<Run>,
+    ) -> Result<Phases, Error> {
+        let _turn = container.life.lock().await;
+        let started = run.client.start(&container.id).await;
+        match &started {
+            Ok(_) => {
+                run.mark_started();
+                // The helper wrote it down.
+                let record = container.bundle.load_start().ok().flatten();
+                container.started(record.map_or_else(now, |record| record.started_date));
+            }
+            // Starting it a second time is a mistake that must not cost its life.
+            Err(_) if run.is_started() => {}
+            Err(error) => {
+                tracing::error!(id = container.id, %error, "failed to start container");
+                self.clean_up(container, run, None).await;
+            }
+        }
+        started
     }
 
     /// Waits for a process to end. The init process's last exit status is known for ever, that of a container which

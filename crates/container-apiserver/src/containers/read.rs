@@ -26,7 +26,7 @@ impl Containers {
         Ok(snapshots.filter(|snapshot| filter.passes(snapshot)).collect())
     }
 
-    /// The container's output and its boot log, opened for reading.
+    /// The directory of the container's output, and its boot log, opened for reading.
     ///
     /// # Errors
     /// The container is not known or was never started.

@@ -1,6 +1,7 @@
 //! One life of a container: the helper that runs it, from its start to its end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use container_client::RuntimeClient;
 use container_resource::ExitStatus;
@@ -22,6 +23,8 @@ pub(crate) struct Run {
     booted: AtomicBool,
     started: AtomicBool,
     killed: AtomicBool,
+    asked_to_end: AtomicBool,
+    began: Instant,
     ended: watch::Sender<Option<ExitStatus>>,
 }
 
@@ -34,6 +37,8 @@ impl Run {
             booted: AtomicBool::default(),
             started: AtomicBool::default(),
             killed: AtomicBool::default(),
+            asked_to_end: AtomicBool::default(),
+            began: Instant::now(),
             ended: watch::Sender::new(None),
         }
     }
@@ -56,6 +61,21 @@ impl Run {
     /// Whether the init process has been started.
     pub(crate) fn is_started(&self) -> bool {
         self.started.load(Ordering::Acquire)
+    }
+
+    /// Remembers that somebody ended the container, so that its restart policy leaves it alone.
+    pub(crate) fn ask_to_end(&self) {
+        self.asked_to_end.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody ended the container.
+    pub(crate) fn is_asked_to_end(&self) -> bool {
+        self.asked_to_end.load(Ordering::Acquire)
+    }
+
+    /// How long ago it began, or was taken over.
+    pub(crate) fn age(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Resolves when the helper is gone and everything is cleaned up, with the init process's exit status.

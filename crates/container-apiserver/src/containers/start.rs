@@ -8,6 +8,7 @@ use container_client::api::ContainerBootstrapRequest;
 use container_client::phases::{Phases, Stopwatch};
 use container_client::runtime::BootstrapRequest;
 use container_client::services;
+use container_client::stdio_log::Limits;
 use container_ipc::{Endpoint, Error, ErrorCode};
 use container_resource::{ContainerState, ContainerStatus};
 
@@ -30,17 +31,25 @@ impl Containers {
         let this = self.clone();
         self.0
             .work
-            .finish(async move { this.boot(container, request, stdio).await })
+            .finish(async move {
+                container.settled().await;
+                container.forget_restarts();
+                let boot = BootstrapRequest {
+                    dynamic_env: request.dynamic_env,
+                    ..BootstrapRequest::default()
+                };
+                this.boot(&container, boot, stdio).await
+            })
             .await
     }
 
-    async fn boot(
+    /// Boots a container unless it is up. The limits of its log are filled in.
+    pub(super) async fn boot(
         &self,
-        container: Arc<Container>,
-        request: ContainerBootstrapRequest,
+        container: &Arc<Container>,
+        request: BootstrapRequest,
         stdio: Stdio,
     ) -> Result<Phases, Error> {
-        container.settled().await;
         let _turn = container.life.lock().await;
         if container.is_deleted() {
             return Err(not_found(&container.id));
@@ -50,13 +59,14 @@ impl Containers {
         }
         let mut watch = Stopwatch::default();
         container.bundle.clear_exit()?;
-        let run = Arc::new(self.launch(&container).await?);
+        container.bundle.release()?;
+        let run = Arc::new(self.launch(container).await?);
         container.begin(Arc::clone(&run));
         watch.lap("spawn");
 
         let request = BootstrapRequest {
-            dynamic_env: request.dynamic_env,
-            ..BootstrapRequest::default()
+            log_limits: self.log_limits(),
+            ..request
         };
         match run.client.bootstrap(request, stdio).await {
             Ok(phases) => {
@@ -65,8 +75,8 @@ impl Containers {
             }
             Err(error) => {
                 tracing::error!(id = container.id, %error, "failed to boot container");
-                self.clean_up(&container, &run, None).await;
-                return Err(self.explain(&container, error));
+                self.clean_up(container, &run, None).await;
+                return Err(self.explain(container, error));
             }
         }
         let running = ContainerStatus {
@@ -81,15 +91,23 @@ impl Containers {
             .unwrap_or_default();
         container.report(&run, ContainerStatus { networks, ..running });
         watch.lap("state");
-        self.watch(&container, &run);
+        self.watch(container, &run);
         tracing::info!(id = container.id, "booted container");
         Ok(watch.finish())
+    }
+
+    fn log_limits(&self) -> Limits {
+        let logs = &self.0.configuration.logs;
+        Limits {
+            file_size: logs.max_size.bytes(),
+            files: logs.max_files,
+        }
     }
 
     /// Starts the helper's process and connects to it.
     async fn launch(&self, container: &Container) -> Result<Run, Error> {
         let id = &container.id;
-        let handler = &container.record.configuration.runtime_handler;
+        let handler = &container.record().configuration.runtime_handler;
         let label = services::helper_label(handler, Some(id));
         let endpoint = self.endpoint(container);
         let mut arguments = vec!["start".to_owned(), "--root".to_owned()];
@@ -110,7 +128,7 @@ impl Containers {
 
     /// Where the container's helper listens.
     pub(super) fn endpoint(&self, container: &Container) -> Endpoint {
-        let handler = &container.record.configuration.runtime_handler;
+        let handler = &container.record().configuration.runtime_handler;
         Endpoint::new(
             &self.0.runtime_directory,
             &services::runtime(handler, &container.id),
@@ -123,7 +141,7 @@ impl Containers {
             .cause
             .as_ref()
             .is_some_and(|cause| cause.code == ErrorCode::Interrupted);
-        let handler = &container.record.configuration.runtime_handler;
+        let handler = &container.record().configuration.runtime_handler;
         if !silent {
             return error;
         }

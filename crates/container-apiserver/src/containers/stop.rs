@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use container_client::api::{ContainerKillRequest, ContainerStopRequest};
+use container_client::api::{ContainerKillRequest, ContainerStopRequest, StopOptions};
 use container_ipc::{Error, ErrorCode};
 use tokio::time::timeout;
 
@@ -33,19 +33,25 @@ impl Containers {
     pub(crate) async fn stop(&self, request: ContainerStopRequest) -> Result<(), Error> {
         let container = self.find(&request.id)?;
         let this = self.clone();
-        let operation = async move {
-            let Some(run) = container.run().await else {
-                return Ok(());
-            };
-            let options = request.stop_options;
-            let bound = Duration::from_secs(options.timeout_in_seconds.into()) + STOP_MARGIN;
-            if !run.is_booted() {
-                return this.kill_helper(&container, &run).await;
-            }
-            let asked = within(bound, &container, run.client.stop(options)).await;
-            this.see_end(&container, &run, asked).await
-        };
+        let operation = async move { this.stop_one(&container, request.stop_options).await };
         self.0.work.finish(operation).await
+    }
+
+    pub(super) async fn stop_one(&self, container: &Container, options: StopOptions) -> Result<(), Error> {
+        container.settled().await;
+        if !options.with_system {
+            container.bundle.hold()?;
+        }
+        let Some(run) = container.run().await else {
+            return Ok(());
+        };
+        run.ask_to_end();
+        let bound = Duration::from_secs(options.timeout_in_seconds.into()) + STOP_MARGIN;
+        if !run.is_booted() {
+            return self.kill_helper(container, &run).await;
+        }
+        let asked = within(bound, container, run.client.stop(options)).await;
+        self.see_end(container, &run, asked).await
     }
 
     /// Sends a signal to a process. KILL for the init process waits until the container has stopped.
@@ -77,6 +83,8 @@ impl Containers {
 
     /// Ends a container with SIGKILL.
     pub(super) async fn kill_init(&self, container: &Container, run: &Run) -> Result<(), Error> {
+        run.ask_to_end();
+        container.bundle.hold()?;
         if !run.is_booted() {
             return self.kill_helper(container, run).await;
         }

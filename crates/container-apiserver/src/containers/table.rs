@@ -116,7 +116,8 @@ impl Entry {
         match self {
             Self::Reserved(names) => names.iter().any(|taken| taken == name),
             Self::Stored(container) => {
-                let networks = &container.record.configuration.networks;
+                let record = container.record();
+                let networks = &record.configuration.networks;
                 networks.iter().any(|network| network.options.hostname == name)
             }
         }

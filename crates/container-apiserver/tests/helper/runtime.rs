@@ -16,6 +16,7 @@ use container_client::phases::Phases;
 use container_client::runtime::{
     Bootstrap, CreateProcess, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
 };
+use container_client::stdio_log::{Limits, LogWriter, Stream};
 use container_client::{Bundle, Stdio};
 use container_ipc::{Error, Listener, Router};
 use container_resource::time::now;
@@ -44,7 +45,7 @@ pub(crate) async fn serve(bundle: &Path) -> anyhow::Result<()> {
     let bundle = Bundle::new(bundle);
     let configuration = bundle.load_configuration()?.configuration;
     std::fs::write(bundle.path().join("pid"), std::process::id().to_string())?;
-    std::fs::write(bundle.stdio_log(), "output\n")?;
+    LogWriter::begin(&bundle.stdio_log(), Limits::default(), false)?.append(Stream::Stdout, b"output\n")?;
     std::fs::write(bundle.boot_log(), "console\n")?;
     let shutdown = CancellationToken::new();
     let helper = Arc::new(Helper {

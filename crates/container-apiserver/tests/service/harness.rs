@@ -194,6 +194,7 @@ impl Installation {
         let options = StopOptions {
             timeout_in_seconds: seconds,
             signal: None,
+            ..StopOptions::default()
         };
         self.client.stop(id, options).await
     }

@@ -4,6 +4,7 @@ use std::io::{Read, pipe};
 
 use container_client::Stdio;
 use container_client::api::{ContainerCreateProcessRequest, ContainerFilter, ProcessReference, StopOptions};
+use container_client::stdio_log::LogReader;
 use container_resource::{ContainerOptions, ContainerState};
 
 use crate::harness::{Installation, TestResult, init};
@@ -64,11 +65,14 @@ async fn a_container_is_created_runs_stops_and_runs_again() -> TestResult {
         assert_eq!(installation.helpers()?, Vec::<String>::new());
     }
 
-    let mut logs = String::new();
-    for log in installation.client.logs("web").await? {
-        std::fs::File::from(log).read_to_string(&mut logs)?;
-    }
-    assert_eq!(logs, "output\nconsole\n");
+    let [stdio, boot] = installation.client.logs("web").await?;
+    let mut stdio = LogReader::new(stdio);
+    assert_eq!(
+        stdio.next_record()?.map(|record| record.text),
+        Some(&b"output"[..])
+    );
+    assert_eq!(stdio.next_record()?, None);
+    assert_eq!(std::io::read_to_string(std::fs::File::from(boot))?, "console\n");
     installation.client.delete("web", false).await?;
     assert!(!installation.exists("web").await?);
     Ok(())
@@ -178,6 +182,7 @@ async fn stopping_and_killing_follow_the_rules() -> TestResult {
     let nonsense = StopOptions {
         timeout_in_seconds: 1,
         signal: Some("NONSENSE".to_owned()),
+        ..StopOptions::default()
     };
     assert!(installation.client.stop("web", nonsense).await.is_err());
     assert_eq!(

@@ -1,7 +1,6 @@
 //! One output stream of a process: from the guest to the log and to the client.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -9,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use container_client::stdio::NOBODY_READS;
+use container_client::stdio_log::{LogWriter, Stream};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -27,7 +27,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Sinks {
     /// The container's log, shared by the init process's two streams.
-    pub log: Option<Arc<Mutex<File>>>,
+    pub log: Option<(Arc<Mutex<LogWriter>>, Stream)>,
     /// The client's descriptor.
     pub client: Option<OwnedFd>,
 }
@@ -52,7 +52,7 @@ impl Output {
         let (written_tx, written) = watch::channel(false);
         let client = sinks.client.and_then(|fd| Client::start(fd, written_tx));
         tokio::spawn(async move {
-            pump(stream, sinks.log.as_deref(), client, exited).await;
+            pump(stream, sinks.log, client, exited).await;
             read_tx.send_replace(true);
         });
         Self { read, written }
@@ -72,7 +72,7 @@ impl Output {
 
 async fn pump(
     mut stream: impl AsyncRead + Unpin,
-    log: Option<&Mutex<File>>,
+    log: Option<(Arc<Mutex<LogWriter>>, Stream)>,
     mut client: Option<Client>,
     exited: CancellationToken,
 ) {
@@ -86,8 +86,8 @@ async fn pump(
             Ok(0) | Err(_) => return,
             Ok(count) => &buffer[..count],
         };
-        if let Some(log) = log {
-            append(log, chunk);
+        if let Some((log, stream)) = &log {
+            append(log, *stream, chunk);
         }
         if let Some(sink) = &client
             && let Err(closed) = sink.send(chunk, &exited).await
@@ -107,9 +107,9 @@ async fn silence_after(exited: &CancellationToken) {
     tokio::time::sleep(SILENCE).await;
 }
 
-fn append(log: &Mutex<File>, chunk: &[u8]) {
-    let mut file = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Err(error) = file.write_all(chunk) {
+fn append(log: &Mutex<LogWriter>, stream: Stream, chunk: &[u8]) {
+    let mut log = log.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Err(error) = log.append(stream, chunk) {
         // The container goes on: its output still reaches the client.
         tracing::warn!(%error, "failed to write the container's log");
     }
@@ -226,8 +226,10 @@ fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::fs::File;
+    use std::io::{Read, Write};
 
+    use container_client::stdio_log::{Limits, LogReader};
     use tokio::io::AsyncWriteExt;
 
     use super::*;
@@ -240,9 +242,10 @@ mod tests {
     #[tokio::test]
     async fn reaches_log_and_client() -> io::Result<()> {
         let (mut reader, writer) = pipe()?;
-        let mut log = tempfile::tempfile()?;
+        let directory = tempfile::tempdir()?;
+        let log = LogWriter::begin(directory.path(), Limits::default(), false)?;
         let sinks = Sinks {
-            log: Some(Arc::new(Mutex::new(log.try_clone()?))),
+            log: Some((Arc::new(Mutex::new(log)), Stream::Stderr)),
             client: Some(writer),
         };
         let (mut guest, stream) = tokio::io::duplex(16);
@@ -254,10 +257,13 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text)?;
         assert_eq!(text, "hello world, longer than the pipe");
-        io::Seek::rewind(&mut log)?;
-        let mut logged = String::new();
-        log.read_to_string(&mut logged)?;
-        assert_eq!(logged, text);
+        let mut log = LogReader::new(File::open(directory.path())?.into());
+        let mut logged = Vec::new();
+        while let Some(record) = log.next_record()? {
+            assert_eq!(record.stream, Stream::Stderr);
+            logged.extend_from_slice(record.text);
+        }
+        assert_eq!(logged, text.as_bytes());
         Ok(())
     }
 

@@ -43,6 +43,13 @@ pub struct ManagementFlags {
     /// VM init filesystem image to use.
     #[arg(long, value_name = "image")]
     pub init_image: Option<String>,
+    /// Journal of the container's own disk.
+    #[arg(
+        long,
+        value_name = "journal",
+        help = "Journal of the container's own disk: <ordered|writeback|journal>[:<size>]"
+    )]
+    pub journal: Option<String>,
     /// Kernel binary for this container.
     #[arg(short = 'k', long, value_name = "path")]
     pub kernel: Option<String>,
@@ -118,6 +125,14 @@ pub struct ManagementFlags {
         help = "Make an absolute path read-only, or NONE to empty the list so far (experimental)"
     )]
     pub read_only_path: Vec<String>,
+    /// When to start the container again.
+    #[arg(
+        long,
+        value_name = "policy",
+        conflicts_with = "rm",
+        help = "When to start it again: no, on-failure[:<retries>], always or unless-stopped"
+    )]
+    pub restart: Option<String>,
     /// Delete the container once it stops.
     #[arg(long, visible_alias = "remove")]
     pub rm: bool,

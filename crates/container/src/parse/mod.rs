@@ -4,10 +4,12 @@
 pub mod capability;
 pub mod dns;
 pub mod env;
+pub mod journal;
 pub mod key_value;
 pub mod label;
 pub mod last;
 pub mod memory;
+pub mod moment;
 pub mod mount;
 pub mod network;
 pub mod path_list;

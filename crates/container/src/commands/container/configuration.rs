@@ -8,8 +8,8 @@ use container_ipc::Error;
 use container_resource::image::ImageConfiguration;
 use container_resource::network::AttachmentOptions;
 use container_resource::{
-    AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, Filesystem, ImageDescription,
-    Platform, ProcessConfiguration, Resources, Rlimit, name, paths, time,
+    AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, Filesystem, ImageDescription, Journal,
+    Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths, time,
 };
 use oci_spec::image::Config;
 
@@ -20,7 +20,7 @@ use crate::flags::process::ProcessFlags;
 use crate::flags::resource::ResourceFlags;
 use crate::parse::env::Environment;
 use crate::parse::mount::Mount;
-use crate::parse::{capability, dns, label, memory, mount, network, path_list, ulimit, user};
+use crate::parse::{capability, dns, journal, label, memory, mount, network, path_list, ulimit, user};
 
 /// The built-in network.
 pub(super) const DEFAULT_NETWORK: &str = "default";
@@ -44,7 +44,11 @@ pub(super) struct Options {
     cap_drop: Vec<String>,
     masked_paths: Vec<String>,
     readonly_paths: Vec<String>,
+    journal: Option<Journal>,
+    restart_policy: Option<RestartPolicy>,
     shm_size: Option<u64>,
+    virtualization: bool,
+    ssh: bool,
     read_only: bool,
     use_init: bool,
 }
@@ -108,7 +112,11 @@ impl Options {
                 &management.read_only_path,
                 "--read-only-path",
             )?,
+            journal: management.journal.as_deref().map(journal::parse).transpose()?,
+            restart_policy: restart(management.restart.as_deref())?,
             shm_size: management.shm_size.as_deref().map(memory::bytes).transpose()?,
+            virtualization: management.virtualization,
+            ssh: management.ssh,
             read_only: management.read_only,
             use_init: management.init,
             id,
@@ -142,14 +150,16 @@ impl Options {
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
             rosetta: false,
-            virtualization: false,
-            ssh: false,
+            virtualization: self.virtualization,
+            ssh: self.ssh,
             read_only: self.read_only,
             use_init: self.use_init,
             shm_size: self.shm_size,
             stop_signal: config.stop_signal().clone(),
             masked_paths: Some(self.masked_paths),
             readonly_paths: Some(self.readonly_paths),
+            journal: self.journal,
+            restart_policy: self.restart_policy,
         })
     }
 }
@@ -226,6 +236,12 @@ fn resources(flags: &ResourceFlags, system: &SystemConfiguration) -> Result<Reso
         memory_in_bytes,
         ..Resources::default()
     })
+}
+
+/// The policy of `--restart`.
+pub(super) fn restart(text: Option<&str>) -> Result<Option<RestartPolicy>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    RestartPolicy::parse(text).map_err(|error| Error::invalid_argument(error.to_string()))
 }
 
 /// tmpfs mounts, then `--mount`s. Other kinds are refused before this is asked.
@@ -416,6 +432,10 @@ mod tests {
             ),
             ("-m lots x", "invalid size"),
             ("-p 80 x", "invalid publish value: 80"),
+            (
+                "--journal none x",
+                "invalid journal mode 'none': must be writeback, ordered, or journal",
+            ),
             ("-p 80:80 x", "--publish: this version does not have it yet"),
             ("-v /x x", "--volume: this version does not have it yet"),
             (
@@ -426,7 +446,6 @@ mod tests {
                 "--network other x",
                 "--network: this version does not have it yet",
             ),
-            ("--ssh x", "--ssh: this version does not have it yet"),
         ];
         for (line, want) in cases {
             assert_eq!(

@@ -42,7 +42,7 @@ impl Launch<'_> {
         let request = ContainerBootstrapRequest {
             id: self.id.to_owned(),
             stdio: StdioSet::default(),
-            dynamic_env: BTreeMap::new(),
+            dynamic_env: dynamic_environment(),
         };
         let booted = self.api.bootstrap(request, stdio).await?;
         self.note("boot", booted);
@@ -71,6 +71,16 @@ impl Launch<'_> {
             self.watch.absorb(phases);
         }
     }
+}
+
+/// What a container gets anew at every start: the caller's SSH agent, for containers with `--ssh`.
+pub(super) fn dynamic_environment() -> BTreeMap<String, String> {
+    let agent = std::env::var("SSH_AUTH_SOCK").ok();
+    let agent = agent.filter(|path| !path.is_empty());
+    agent
+        .map(|path| ("SSH_AUTH_SOCK".to_owned(), path))
+        .into_iter()
+        .collect()
 }
 
 /// Writes the id, without a newline, to the file that `--cidfile` names.

@@ -31,8 +31,6 @@ pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
         "--network",
         networks.len() > 1 || networks.iter().any(|network| network.name != DEFAULT_NETWORK),
     )?;
-    refuse("--ssh", flags.ssh)?;
-    refuse("--virtualization", flags.virtualization)?;
     if flags.rosetta && Platform::linux_host().architecture != "arm64" {
         return Err(Failure::error("--rosetta flag requires an arm64 host"));
     }

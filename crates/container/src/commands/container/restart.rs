@@ -1,16 +1,11 @@
 //! `container restart`: stop containers and start them again. Apple's tool has no such command.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
-use container_client::api::{ContainerBootstrapRequest, ProcessReference, StopOptions};
-use container_client::stdio::StdioSet;
-use container_client::{ApiClient, Stdio};
-use container_ipc::Error;
+use container_client::api::{ContainerRestartRequest, StopOptions};
 
+use super::launch::dynamic_environment;
 use super::targets::{Candidates, each, resolve};
 use crate::error::{Failure, Outcome};
-use crate::log;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -46,37 +41,17 @@ impl Restart {
         let options = StopOptions {
             timeout_in_seconds,
             signal: self.signal,
+            ..StopOptions::default()
         };
-        each(ids, |id| restart(api.clone(), id, options.clone())).await
+        each(ids, |id| {
+            let request = ContainerRestartRequest {
+                id,
+                stop_options: options.clone(),
+                dynamic_env: dynamic_environment(),
+            };
+            let api = api.clone();
+            async move { api.restart(request).await }
+        })
+        .await
     }
-}
-
-/// Stops a container, if it runs, and starts it in the background.
-async fn restart(api: ApiClient, id: String, options: StopOptions) -> Result<(), Error> {
-    api.stop(&id, options).await?;
-    let started = start(&api, &id).await;
-    if started.is_err() {
-        let options = StopOptions {
-            timeout_in_seconds: 0,
-            signal: None,
-        };
-        if let Err(error) = api.stop(&id, options).await {
-            log::debug("failed to stop container", &[("error", &error.long_form())]);
-        }
-    }
-    started
-}
-
-async fn start(api: &ApiClient, id: &str) -> Result<(), Error> {
-    let request = ContainerBootstrapRequest {
-        id: id.to_owned(),
-        stdio: StdioSet::default(),
-        dynamic_env: BTreeMap::new(),
-    };
-    api.bootstrap(request, Stdio::default()).await?;
-    let process = ProcessReference {
-        id: id.to_owned(),
-        process_identifier: id.to_owned(),
-    };
-    api.start_process(process).await.map(|_| ())
 }

@@ -71,10 +71,7 @@ impl Start {
         let session = match launch.start(&mut progress, None).await {
             Ok(session) => session,
             Err(failure) => {
-                let options = StopOptions {
-                    timeout_in_seconds: 0,
-                    signal: None,
-                };
+                let options = StopOptions::default();
                 if let Err(error) = api.stop(&self.container_id, options).await {
                     log::debug("failed to stop container", &[("error", &error.long_form())]);
                 }

@@ -44,6 +44,7 @@ impl Stop {
         let options = StopOptions {
             timeout_in_seconds,
             signal: self.signal,
+            ..StopOptions::default()
         };
         each(ids, |id| {
             let (api, options) = (api.clone(), options.clone());

@@ -97,6 +97,7 @@ async fn stop_containers(api: &ApiClient) {
             let options = StopOptions {
                 timeout_in_seconds: GRACE,
                 signal: None,
+                with_system: true,
             };
             (api.stop(&id, options).await, id)
         });

@@ -1,16 +1,13 @@
-//! Showing a log file: all of it or its last lines, and what is added later (behaviour.md 13).
+//! A file of lines, such as a console's: all of it or its last lines, and what is added later (behaviour.md 13).
 //!
 //! Unlike in Apple's tool empty lines count and are shown, a file need not be UTF-8, and nothing is lost between the
 //! last line of the file and the first one that is added.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::time::Duration;
 
+use super::FOLLOW;
 use crate::output::print_bytes;
-
-/// How often a followed file is looked at. Only the delay of a new line depends on it.
-const FOLLOW: Duration = Duration::from_millis(100);
 
 /// The largest piece read at once.
 const BLOCK: u64 = 64 * 1024;
