@@ -50,7 +50,50 @@ impl BlobWriter {
         })
     }
 
-    /// Bytes written so far.
+    /// Goes on with a blob whose beginning may be in the file `path`, and leaves the file when it ends before it is
+    /// whole.
+    pub(crate) fn resume(path: PathBuf, expected: Expected) -> Result<Self> {
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .context("failed to open", &path)?;
+        let found = file.metadata().context("failed to read", &path)?.len();
+        if expected.size.is_some_and(|size| found > size) {
+            // This is the beginning of something else.
+            file.set_len(0).context("failed to write", &path)?;
+        }
+        let mut hasher = Sha256::new();
+        let mut chunk = vec![0; CHUNK];
+        let mut size = 0;
+        loop {
+            match file.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => {
+                    hasher.update(&chunk[..n]);
+                    size += n as u64;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).context("failed to read", path),
+            }
+        }
+        let staged = Staged {
+            path,
+            digest: digest::of(b""),
+            size,
+            kept: true,
+        };
+        Ok(Self {
+            staged,
+            file,
+            hasher,
+            expected: Some(expected),
+        })
+    }
+
+    /// Bytes written so far, or found.
     pub(crate) fn written(&self) -> u64 {
         self.staged.size
     }
@@ -68,15 +111,18 @@ impl BlobWriter {
         }) = &self.expected
             && size > *expected
         {
+            self.staged.kept = false;
             return Err(Error::SizeMismatch {
                 digest: digest.clone(),
                 expected: *expected,
                 actual: expected + 1,
             });
         }
-        self.file
-            .write_all(bytes)
-            .context("failed to write", &self.staged.path)?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // A full disk is no place to keep halves of blobs.
+            self.staged.kept = false;
+            return Err(error).context("failed to write", &self.staged.path);
+        }
         self.hasher.update(bytes);
         self.staged.size = size;
         Ok(())
@@ -107,6 +153,8 @@ impl BlobWriter {
                     actual,
                 });
             }
+            // All of it is there: this is the blob, or will never be.
+            self.staged.kept = false;
             if digest != self.staged.digest {
                 return Err(Error::DigestMismatch {
                     expected: digest,
@@ -174,6 +222,43 @@ mod tests {
         staged.publish(&target).unwrap();
         assert_eq!(fs::read(target).unwrap(), b"hello");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_blob_is_continued() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("partial");
+        let resume = || {
+            let expected = expected(b"hello", Some(5)).unwrap();
+            BlobWriter::resume(path.clone(), expected).unwrap()
+        };
+        let mut writer = resume();
+        writer.write(b"he").unwrap();
+        drop(writer);
+        let mut writer = resume();
+        assert_eq!(writer.written(), 2);
+        writer.write(b"l").unwrap();
+        let error = writer.finish().unwrap_err();
+        assert!(matches!(error, Error::SizeMismatch { actual: 3, .. }), "{error}");
+        let mut writer = resume();
+        assert_eq!(writer.written(), 3);
+        writer.write(b"lo").unwrap();
+        writer
+            .finish()
+            .unwrap()
+            .publish(&dir.path().join("final"))
+            .unwrap();
+        assert_eq!(fs::read(dir.path().join("final")).unwrap(), b"hello");
+
+        fs::write(&path, b"longer than hello").unwrap();
+        assert_eq!(resume().written(), 0);
+        for (found, rest) in [(&b"hu"[..], &b"llo"[..]), (b"hello", b"!")] {
+            fs::write(&path, found).unwrap();
+            let mut writer = resume();
+            let error = writer.write(rest).and_then(|()| writer.finish().map(drop));
+            assert!(error.is_err());
+            assert!(!path.exists(), "what cannot become the blob is not kept");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::blob::{BlobWriter, Expected, Staged};
 use crate::error::{IoContext, Result};
+use crate::partial::Partials;
 use crate::usage::Allocated;
 use crate::{Error, digest, durable};
 
@@ -24,6 +25,7 @@ pub(crate) struct ContentStore {
     root: PathBuf,
     blobs: PathBuf,
     ingest: PathBuf,
+    partials: Partials,
     /// How many running operations need a blob, stored or not.
     leases: Mutex<HashMap<Digest, usize>>,
 }
@@ -35,12 +37,14 @@ impl ContentStore {
             root: root.to_owned(),
             blobs: root.join("blobs/sha256"),
             ingest: root.join("ingest"),
+            partials: Partials::open(root.join("partial"))?,
             leases: Mutex::default(),
         };
         for dir in [&store.blobs, &store.ingest] {
             fs::create_dir_all(dir).context("failed to create", dir)?;
         }
         durable::empty_dir(&store.ingest)?;
+        store.sweep_partials()?;
         Ok(Arc::new(store))
     }
 
@@ -135,6 +139,11 @@ impl ContentStore {
         self.leases().contains_key(digest)
     }
 
+    /// Removes the beginnings of blobs that are not worth keeping; the answer is the bytes of disk that came back.
+    pub(crate) fn sweep_partials(&self) -> Result<u64> {
+        self.partials.sweep(|digest| self.is_leased(digest))
+    }
+
     /// Starts a session that brings blobs in.
     pub(crate) fn ingest(self: &Arc<Self>) -> Result<Ingest> {
         let dir = self.ingest.join(Uuid::new_v4().to_string());
@@ -176,6 +185,12 @@ impl Ingest {
     /// Starts a blob.
     pub(crate) fn writer(&self, expected: Option<Expected>) -> Result<BlobWriter> {
         BlobWriter::create(self.dir.join(Uuid::new_v4().to_string()), expected)
+    }
+
+    /// Goes on with a blob that did not arrive whole before, if it did not. One writer at a time may do so.
+    pub(crate) fn resume(&self, expected: Expected) -> Result<BlobWriter> {
+        self.lease(&expected.digest);
+        BlobWriter::resume(self.store.partials.path(&expected.digest)?, expected)
     }
 
     /// Makes a finished blob visible, unless it is stored already.

@@ -34,7 +34,10 @@ pub(crate) fn collect(
     for image in references.list() {
         reachable.add(content, &image.descriptor)?;
     }
-    let mut collected = Collected::default();
+    let mut collected = Collected {
+        bytes: content.sweep_partials()?,
+        ..Collected::default()
+    };
     for digest in content.digests()? {
         if reachable.blobs.contains(&digest) {
             continue;

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! content/blobs/sha256/<hex>          what images are made of, named by its digest
-//! content/ingest/<session>/           blobs that are still arriving
+//! content/ingest/<session>/           blobs that are still being taken in
+//! content/partial/<hex>               blobs that are still being fetched, or of which only the beginning came
 //! state.json                          { "<reference>": <descriptor of an image index> }
 //! snapshots/<chain id hex>/           disk.erofs and info.json: an image's file system, ready to boot
 //! ```
@@ -20,10 +21,11 @@ mod durable;
 mod error;
 mod export;
 mod flight;
-mod gc;
 #[doc(hidden)]
 pub mod fuzzing;
+mod gc;
 mod graph;
+mod partial;
 mod registry;
 mod snapshot;
 mod state;

@@ -7,7 +7,7 @@ use container_ipc::{Progress, ProgressEvent};
 use oci_spec::image::Descriptor;
 use reqwest::header::CONTENT_RANGE;
 use reqwest::{Response, StatusCode};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::connection::{Ask, Connection};
@@ -16,19 +16,53 @@ use crate::blob::Expected;
 use crate::content::Ingest;
 use crate::error::{Error, Result};
 
+/// The right to fetch one blob.
+pub(super) type Flight = Arc<OwnedMutexGuard<()>>;
+
 /// How many pieces may wait for the disk.
 const QUEUE: usize = 32;
 
 impl Connection {
-    /// Fetches a blob and makes it visible in the content store.
+    /// Fetches a blob and makes it visible in the content store. It goes on where an earlier try ended. `flight` keeps
+    /// others from fetching the same blob until what was received is written.
     pub(super) async fn blob(
         &self,
         blob: &Descriptor,
         ingest: &Arc<Ingest>,
+        flight: &Flight,
         progress: &Progress,
     ) -> Result<()> {
-        let (mut pieces, writer) = write_pieces(blob, ingest);
-        let fetched = self.pieces(blob, &mut pieces, progress).await;
+        let mut found = 0;
+        let fetched = self.fetch(blob, ingest, flight, progress, &mut found).await;
+        match fetched {
+            // The beginning was wrong, and is gone now.
+            Err(Error::DigestMismatch { .. }) if found > 0 => {
+                send_progress(progress, blob.size(), true);
+                self.fetch(blob, ingest, flight, progress, &mut found).await
+            }
+            fetched => fetched,
+        }
+    }
+
+    /// Fetches what is missing of a blob; `found` bytes were there.
+    async fn fetch(
+        &self,
+        blob: &Descriptor,
+        ingest: &Arc<Ingest>,
+        flight: &Flight,
+        progress: &Progress,
+        found: &mut u64,
+    ) -> Result<()> {
+        let (pieces, start, writer) = write_pieces(blob, ingest, flight);
+        let fetched = match start.await {
+            Ok(start) => {
+                *found = start;
+                send_progress(progress, start, false);
+                self.pieces(blob, start, &pieces, progress).await
+            }
+            // The writer has something to say.
+            Err(_) => Err(Error::Cancelled),
+        };
         drop(pieces);
         // Whatever the disk or the digest has to say comes before a connection that ended because of it.
         let written = writer.await.map_err(|_| Error::Cancelled)?;
@@ -38,16 +72,17 @@ impl Connection {
         }
     }
 
-    /// Sends the blob's bytes to `pieces`, over as many connections as it takes.
+    /// Sends the blob's bytes from `start` on to `pieces`, over as many connections as it takes.
     async fn pieces(
         &self,
         blob: &Descriptor,
-        pieces: &mut mpsc::Sender<Bytes>,
+        start: u64,
+        pieces: &mpsc::Sender<Bytes>,
         progress: &Progress,
     ) -> Result<()> {
         let path = format!("blobs/{}", blob.digest());
         let size = blob.size();
-        let mut received = 0;
+        let mut received = start;
         let mut failures = 0;
         while received < size {
             let before = received;
@@ -88,7 +123,7 @@ impl Connection {
         &self,
         mut response: Response,
         received: &mut u64,
-        pieces: &mut mpsc::Sender<Bytes>,
+        pieces: &mpsc::Sender<Bytes>,
         progress: &Progress,
     ) -> Result<Option<String>> {
         let mut skip = skipped(&response, *received).ok_or_else(|| RegistryError::Malformed {
@@ -109,10 +144,7 @@ impl Connection {
                 continue;
             }
             *received += piece.len() as u64;
-            progress.send(ProgressEvent {
-                add_size: i64::try_from(piece.len()).ok(),
-                ..ProgressEvent::default()
-            });
+            send_progress(progress, piece.len() as u64, false);
             // The writer gives up when the disk is full or there is more than there should be.
             pieces.send(piece).await.map_err(|_| Error::Cancelled)?;
         }
@@ -148,22 +180,47 @@ fn range_start(range: &str) -> Option<u64> {
         .ok()
 }
 
-/// Writes what is sent, where it may block, and publishes the blob when the sender is dropped and all of it came.
-fn write_pieces(blob: &Descriptor, ingest: &Arc<Ingest>) -> (mpsc::Sender<Bytes>, JoinHandle<Result<()>>) {
+/// Tells of bytes that came, or that were told of and have to come again.
+fn send_progress(progress: &Progress, bytes: u64, again: bool) {
+    progress.send(ProgressEvent {
+        add_size: i64::try_from(bytes)
+            .ok()
+            .map(|bytes| if again { -bytes } else { bytes }),
+        ..ProgressEvent::default()
+    });
+}
+
+/// Writes what is sent, where it may block, and publishes the blob when the sender is dropped and all of it came. First
+/// it tells how much is there already.
+fn write_pieces(
+    blob: &Descriptor,
+    ingest: &Arc<Ingest>,
+    flight: &Flight,
+) -> (
+    mpsc::Sender<Bytes>,
+    oneshot::Receiver<u64>,
+    JoinHandle<Result<()>>,
+) {
     let (sender, mut pieces) = mpsc::channel::<Bytes>(QUEUE);
+    let (start, started) = oneshot::channel();
     let expected = Expected {
         digest: blob.digest().clone(),
         size: Some(blob.size()),
     };
-    let ingest = Arc::clone(ingest);
+    let (ingest, flight) = (Arc::clone(ingest), Arc::clone(flight));
     let writer = tokio::task::spawn_blocking(move || {
-        let mut writer = ingest.writer(Some(expected))?;
+        // Kept until the file is closed, even when nobody waits for this any more.
+        let _flight = flight;
+        let mut writer = ingest.resume(expected)?;
+        if start.send(writer.written()).is_err() {
+            return Err(Error::Cancelled);
+        }
         while let Some(piece) = pieces.blocking_recv() {
             writer.write(&piece)?;
         }
         ingest.publish(writer.finish()?)
     });
-    (sender, writer)
+    (sender, started, writer)
 }
 
 #[cfg(test)]

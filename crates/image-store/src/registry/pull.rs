@@ -158,7 +158,7 @@ impl Puller<'_> {
     }
 
     async fn blob(&self, blob: &Descriptor) -> Result<()> {
-        let _flight = self.fetching.enter(blob.digest().clone()).await;
+        let flight = Arc::new(self.fetching.enter(blob.digest().clone()).await);
         if self.ingest.holds(blob.digest(), Some(blob.size()))? {
             let add_size = i64::try_from(blob.size()).ok();
             self.progress.send(ProgressEvent {
@@ -166,7 +166,8 @@ impl Puller<'_> {
                 ..ProgressEvent::default()
             });
         } else {
-            match self.connection.blob(blob, self.ingest, self.progress).await {
+            let fetched = self.connection.blob(blob, self.ingest, &flight, self.progress);
+            match fetched.await {
                 Err(Error::Registry(RegistryError::NotFound { .. }))
                     if graph::is_foreign(blob.media_type()) =>
                 {

@@ -1,10 +1,10 @@
 //! Registries that misbehave, and pulls that are given up.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use container_image_store::{Credentials, Registries};
+use container_image_store::{Credentials, ImageStore, Registries};
 use container_resource::Reference;
 
 use crate::pull::{Store, pull};
@@ -60,6 +60,12 @@ impl Fixture {
         }
     }
 
+    /// Where the beginning of the layer is kept.
+    fn partial(&self) -> PathBuf {
+        let hex = self.layer.strip_prefix("sha256:").unwrap();
+        self.store.root().join("content/partial").join(hex)
+    }
+
     async fn succeeds(&self) {
         self.store.pull(&self.reference, None).await.unwrap();
         assert!(blobs(&self.store.root()).contains(&self.layer));
@@ -105,6 +111,45 @@ async fn broken_connections_are_resumed() {
         fixture.server.requests(&fixture.layer) >= 9,
         "one request per broken connection"
     );
+}
+
+#[tokio::test]
+async fn what_arrived_is_kept_for_the_next_time() {
+    let fixture = Fixture::new(1 << 20).await;
+    fixture.server.fault(&fixture.layer, Fault::CutAfter(700_000), 1);
+    fixture.server.fault(&fixture.layer, Fault::CutAfter(0), 4);
+    fixture.fails().await;
+    assert_eq!(fs::metadata(fixture.partial()).unwrap().len(), 700_000);
+    let rest = format!("{} bytes=700000-", fixture.layer);
+    let before = fixture.server.requests(&rest);
+    // Another process opens the store.
+    let Fixture {
+        store,
+        server,
+        layer,
+        reference,
+        _layout,
+    } = fixture;
+    drop(store.store);
+    let reopened = ImageStore::open(&store.dir.path().join("root"), fast()).unwrap();
+    pull(&reopened, &reference, None).await.unwrap();
+    assert!(blobs(&store.dir.path().join("root")).contains(&layer));
+    assert_eq!(server.requests(&rest), before + 1, "only the rest is fetched");
+    assert_eq!(server.requests(&layer), 6);
+    let partials = store.dir.path().join("root/content/partial");
+    assert_eq!(fs::read_dir(partials).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_wrong_beginning_is_fetched_again() {
+    for (size, fetched) in [(400_000, 2), (1 << 20, 1), (2 << 20, 1)] {
+        let fixture = Fixture::new(1 << 20).await;
+        // As after a loss of power.
+        fs::write(fixture.partial(), vec![0; size]).unwrap();
+        fixture.succeeds().await;
+        assert_eq!(fixture.server.requests(&fixture.layer), fetched, "{size}");
+        assert!(!fixture.partial().exists());
+    }
 }
 
 #[tokio::test]
@@ -319,19 +364,8 @@ async fn a_pull_that_is_given_up_leaves_nothing_half_done() {
     let server = fixture.server.clone();
     let layer = fixture.layer.clone();
     let under_way = async {
-        let ingest = fixture.store.root().join("content/ingest");
-        let arrived = || -> u64 {
-            let sessions = fs::read_dir(&ingest)
-                .unwrap()
-                .flatten()
-                .filter_map(|s| fs::read_dir(s.path()).ok());
-            sessions
-                .flatten()
-                .flatten()
-                .filter_map(|file| file.metadata().ok())
-                .map(|m| m.len())
-                .sum()
-        };
+        let partial = fixture.partial();
+        let arrived = || fs::metadata(&partial).map_or(0, |metadata| metadata.len());
         while server.requests(&layer) == 0 || arrived() < 400_000 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }

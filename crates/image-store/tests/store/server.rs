@@ -126,7 +126,7 @@ impl Server {
         self.state.lock().unwrap().with_digest_header = false;
     }
 
-    /// How many requests there were for paths that contain `path`.
+    /// How many requests there were whose path and range, with a blank between them, contain `path`.
     pub(crate) fn requests(&self, path: &str) -> usize {
         self.state
             .lock()
@@ -228,7 +228,8 @@ async fn answer(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, host: &
 impl State {
     fn answer(&mut self, asked: &Asked, host: &str) -> Answer {
         let path = asked.path.as_str();
-        self.requests.push(path.to_owned());
+        let range = asked.range.as_deref().unwrap_or_default();
+        self.requests.push(format!("{path} {range}"));
         if path.starts_with("/token") {
             return match self.fault_for(path) {
                 Some(Fault::Status(status, headers)) => Answer::new(status, headers, Vec::new()),
