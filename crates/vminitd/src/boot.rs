@@ -59,9 +59,12 @@ pub(crate) fn prepare() {
         if let Err(error) = mount_one(fstype, Path::new(target), flags, data) {
             log!("cannot mount {target}: {error}");
         }
-    }
-    if let Err(error) = hurry_grace_periods() {
-        log!("cannot hurry grace periods: {error}");
+        // Mounting the groups would be the first to wait.
+        if fstype == "sysfs"
+            && let Err(error) = hurry_grace_periods()
+        {
+            log!("cannot hurry grace periods: {error}");
+        }
     }
     if let Err(error) = raise_open_files() {
         log!("cannot raise the limit of open files: {error}");
