@@ -37,10 +37,12 @@ impl Containers {
     /// A bundle cannot be read, or the image service does not answer.
     pub(crate) async fn system_disk_usage(&self) -> Result<DiskUsageStats, Error> {
         let containers = self.0.table.all();
-        let images: BTreeSet<_> = containers
+        let of_containers = containers
             .iter()
-            .map(|container| container.record().configuration.image.reference.clone())
-            .collect();
+            .map(|container| container.record().configuration.image.reference.clone());
+        // Every container starts with the init image, and pruning spares it.
+        let init_image = self.0.configuration.vminit.image.clone();
+        let images: BTreeSet<_> = of_containers.chain([init_image]).collect();
         let measured = blocking(move || {
             let (mut all, mut unused, mut active) = (Usage::default(), Usage::default(), 0);
             for container in &containers {

@@ -22,7 +22,7 @@ use linux as platform;
 use macos as platform;
 
 use crate::Context;
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -91,7 +91,7 @@ impl SystemCommand {
     /// What the command reports.
     pub async fn run(self, context: &Context) -> Outcome {
         match self {
-            Self::Df(_) => Err(Failure::absent("system df")),
+            Self::Df(command) => command.run().await,
             Self::Dns(group) => group.run().await,
             Self::Kernel(group) => group.run().await,
             Self::Logs(command) => command.run().await,
