@@ -16,17 +16,18 @@ floor_prepare() {
 }
 
 # floor_boot runs it once; FLOOR_CPUS and FLOOR_MEMORY (MiB) are the VM's size,
-# by default that of a container without options.
+# by default that of a container without options. Boots at the same time share the
+# scratch disk, which nothing is written to.
 floor_boot() {
   local cpus; cpus=$(nproc)
   [ "$cpus" -le 4 ] || cpus=4
-  timeout 30 qemu-system-x86_64 -M microvm,acpi=on,pit=off,pic=off,rtc=on,isa-serial=off,auto-kernel-cmdline=off \
+  timeout 30 qemu-system-x86_64 -M microvm,acpi=on,pit=on,pic=off,rtc=on,isa-serial=off,auto-kernel-cmdline=off \
     -accel "$accel" -cpu "$cpu" -smp "${FLOOR_CPUS:-$cpus}" -m "${FLOOR_MEMORY:-1152}" \
     -nodefaults -no-user-config -nographic -no-reboot \
     -kernel "$CONTAINER_TEST_KERNEL" \
     -append "console=hvc0 quiet tsc_early_khz=$khz lpj=$((khz * 4)) tsc=reliable no_timer_check panic=-1 root=/dev/vda ro rootfstype=erofs init=/sbin/init" \
     -drive "id=root,file=$work/floor.erofs,format=raw,if=none,readonly=on" -device virtio-blk-device,drive=root \
-    -drive "id=scratch,file=$work/floor.scratch,format=raw,if=none" -device virtio-blk-device,drive=scratch \
+    -drive "id=scratch,file=$work/floor.scratch,format=raw,if=none,file.locking=off" -device virtio-blk-device,drive=scratch \
     -device virtio-rng-device -netdev user,id=net -device virtio-net-device,netdev=net \
     -device virtio-serial-device -chardev stdio,id=console -device virtconsole,chardev=console |
     grep -m1 -q ready
