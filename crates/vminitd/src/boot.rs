@@ -89,6 +89,10 @@ fn mount_one(fstype: &str, target: &Path, flags: libc::c_ulong, data: Option<&st
         }
         // A kernel without a feature has no place for its file system, or does not know it.
         Err(error) if matches!(fstype, "binfmt_misc" | "securityfs") && is_missing(&error) => Ok(()),
+        // A kernel before 6.1 does not know the option.
+        Err(error) if fstype == "cgroup2" && error.kind() == io::ErrorKind::InvalidInput => {
+            mount(target, &MountCall { data: None, ..call })
+        }
         // The kernel has done it.
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
         result => result,
