@@ -2,6 +2,8 @@
 //!
 //! Sections are lower case, keys are camelCase, unknown ones are ignored.
 
+use std::collections::BTreeMap;
+
 use container_resource::MemorySize;
 use serde::{Deserialize, Serialize};
 
@@ -214,12 +216,17 @@ pub struct Network {
 pub struct Registry {
     /// The registry of references that name none.
     pub domain: String,
+    /// Mirrors by the registry that they have copies of, in the order in which they are asked before it: hosts, with a
+    /// port, a scheme in front, or a path behind them where they need it. An addition to Apple's configuration.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mirrors: BTreeMap<String, Vec<String>>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
         Self {
             domain: "docker.io".to_owned(),
+            mirrors: BTreeMap::new(),
         }
     }
 }

@@ -5,6 +5,8 @@
 
 mod handlers;
 mod logins;
+mod mirrors;
 
 pub use handlers::router;
 pub use logins::with_logins;
+pub use mirrors::mirrors;

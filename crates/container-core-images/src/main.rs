@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use container_client::services;
 use container_config::Roots;
-use container_core_images::{router, with_logins};
+use container_core_images::{mirrors, router, with_logins};
 use container_image_store::{CredentialsFile, ImageStore, Registries};
 use container_ipc::{Endpoint, Listener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,8 +46,10 @@ async fn start() -> anyhow::Result<()> {
     let roots = Roots::from_environment().context("failed to find the application root")?;
     let runtime_dir = container_ipc::runtime_dir(&roots.app);
     container_ipc::ensure_private_dir(&runtime_dir)?;
+    let configuration = container_config::load(&roots)?;
     let registries = Registries {
         secrets: Some(Arc::new(CredentialsFile::new(&roots.app))),
+        mirrors: mirrors(&configuration),
         ..Registries::from_environment(|name| std::env::var(name).ok())
     };
     let store = ImageStore::open(&roots.app, registries.clone())?;

@@ -14,6 +14,7 @@ mod helper;
 mod identity;
 mod login;
 mod manifest;
+mod mirror;
 mod pull;
 mod push;
 mod secrets;
@@ -22,8 +23,10 @@ mod upload;
 
 pub use environment::{Credentials, Registries};
 pub use error::RegistryError;
+pub use mirror::Mirror;
 pub use secrets::{CredentialsFile, Secrets};
 
 pub(crate) use connection::{Access, Connection};
+pub(crate) use mirror::Sources;
 pub(crate) use pull::{Pull, pull};
 pub(crate) use push::{Push, push};

@@ -19,7 +19,7 @@ use crate::export::Export;
 use crate::flight::Flights;
 use crate::gc::{self, Collected};
 use crate::graph::Reachable;
-use crate::registry::{self, Access, Connection, Pull, Push, Registries};
+use crate::registry::{self, Access, Connection, Pull, Push, Registries, Sources};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::state::{Guard, References};
 use crate::usage::{self, DiskUsage};
@@ -183,19 +183,14 @@ impl ImageStore {
     /// The registry cannot be reached, refuses, does not have the image, is not made for the platform, or sends something
     /// else than it promised. Complete blobs stay for the next try, until [`collect`](Self::collect).
     pub async fn pull(&self, request: PullRequest, progress: Progress) -> Result<ImageDescription> {
-        let connection = Connection::new(
-            &self.0.registries,
-            &request.reference,
-            request.insecure,
-            Access::Pull,
-        )?;
+        let sources = Sources::new(&self.0.registries, &request.reference, request.insecure)?;
         let ingest = Arc::new(self.0.content.ingest()?);
         let pull = Pull {
             reference: request.reference,
             platform: request.platform,
             concurrent: request.concurrent_downloads.get(),
         };
-        let descriptor = registry::pull(&connection, &pull, &ingest, &self.0.fetching, &progress).await?;
+        let descriptor = registry::pull(&sources, &pull, &ingest, &self.0.fetching, &progress).await?;
         let image = ImageDescription {
             reference: pull.reference.to_string(),
             descriptor,

@@ -12,6 +12,7 @@ use super::challenge::Challenge;
 use super::environment::Registries;
 use super::error::{RegistryError, root_cause};
 use super::identity::{Identity, Lookup};
+use super::mirror::Mirror;
 
 /// The longest that a registry's `Retry-After` is obeyed. One that wants more waiting is not asked again.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
@@ -93,6 +94,20 @@ impl Connection {
             settings.read_timeout *= PUSH_PATIENCE;
         }
         Self::with(settings, host, reference.path(), insecure, access)
+    }
+
+    /// Prepares to pull from the copy of a repository that a mirror has.
+    pub(super) fn to_mirror(
+        settings: &Registries,
+        mirror: &Mirror,
+        repository: &str,
+    ) -> Result<Self, RegistryError> {
+        let repository = match mirror.prefix.as_str() {
+            "" => repository.to_owned(),
+            prefix => format!("{prefix}/{repository}"),
+        };
+        let settings = settings.clone();
+        Self::with(settings, &mirror.host, &repository, mirror.insecure, Access::Pull)
     }
 
     /// Prepares to show the registry `host` who `identity` is.

@@ -1,5 +1,6 @@
 //! How registries are reached: proxies, certificates, credentials (behaviour reference, 19.4, 20.4 and 33).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use container_resource::Secret;
 use reqwest::redirect;
 
 use super::error::{RegistryError, root_cause};
+use super::mirror::Mirror;
 use super::secrets::Secrets;
 
 /// How this program names itself to registries.
@@ -46,6 +48,8 @@ pub struct Registries {
     pub secrets: Option<Arc<dyn Secrets>>,
     /// Docker's `config.json`, whose credentials and credential helpers come last.
     pub docker_config: Option<PathBuf>,
+    /// Mirrors by the host that they have copies of, to be asked in this order before it.
+    pub mirrors: HashMap<String, Vec<Mirror>>,
     /// How long making a connection may take, name look-up and TLS included.
     pub connect_timeout: Duration,
     /// How long a registry may send nothing while something is waited for.
@@ -65,6 +69,7 @@ impl fmt::Debug for Registries {
             .field("credentials", &self.credentials)
             .field("secrets", &self.secrets)
             .field("docker_config", &self.docker_config)
+            .field("mirrors", &self.mirrors)
             .field("connect_timeout", &self.connect_timeout)
             .field("read_timeout", &self.read_timeout)
             .field("retries", &self.retries)
@@ -83,6 +88,7 @@ impl Default for Registries {
             credentials: None,
             secrets: None,
             docker_config: None,
+            mirrors: HashMap::new(),
             connect_timeout: Duration::from_secs(20),
             read_timeout: Duration::from_secs(30),
             retries: 3,
@@ -196,8 +202,6 @@ pub(super) fn install_crypto() {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
 
     fn from(variables: &[(&str, &str)]) -> Registries {

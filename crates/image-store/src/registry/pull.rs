@@ -8,8 +8,10 @@ use container_resource::{Platform, Reference};
 use futures_util::stream::{self, TryStreamExt};
 use oci_spec::image::{Descriptor, Digest};
 
-use super::connection::Connection;
+use super::blob::Flight;
 use super::error::RegistryError;
+use super::manifest::Manifest;
+use super::mirror::Sources;
 use crate::content::Ingest;
 use crate::error::{Error, Result};
 use crate::flight::Flights;
@@ -32,7 +34,7 @@ pub(crate) struct Pull {
 /// Where it goes.
 #[derive(Debug)]
 struct Puller<'a> {
-    connection: &'a Connection,
+    sources: &'a Sources,
     ingest: &'a Arc<Ingest>,
     fetching: &'a Flights<Digest>,
     progress: &'a Progress,
@@ -43,14 +45,14 @@ struct Puller<'a> {
 /// Pulls an image; the answer is its index. All that belongs to it is stored then, and kept from garbage collection by
 /// `ingest`.
 pub(crate) async fn pull(
-    connection: &Connection,
+    sources: &Sources,
     pull: &Pull,
     ingest: &Arc<Ingest>,
     fetching: &Flights<Digest>,
     progress: &Progress,
 ) -> Result<Descriptor> {
     let puller = Puller {
-        connection,
+        sources,
         ingest,
         fetching,
         progress,
@@ -62,7 +64,7 @@ pub(crate) async fn pull(
         .digest()
         .or(pull.reference.tag())
         .unwrap_or("latest");
-    let root = connection.manifest(target, &puller.name).await?;
+    let root = puller.document(target).await?;
     puller.store(&root.bytes).await?;
     let mut manifests = Vec::new();
     puller
@@ -117,7 +119,7 @@ impl Puller<'_> {
         }
         let reason = format!("indexes that are nested too deeply for {}", self.name);
         Err(RegistryError::Malformed {
-            host: self.connection.host.clone(),
+            host: self.sources.own().host.clone(),
             reason,
         }
         .into())
@@ -129,11 +131,19 @@ impl Puller<'_> {
         if self.ingest.holds(entry.digest(), Some(entry.size()))? {
             return Ok(());
         }
-        let manifest = self
-            .connection
-            .manifest(entry.digest().as_ref(), &self.name)
-            .await?;
+        let manifest = self.document(entry.digest().as_ref()).await?;
         self.store(&manifest.bytes).await.map(|_| ())
+    }
+
+    /// Gets a manifest or index from the first that has it.
+    async fn document(&self, target: &str) -> Result<Manifest> {
+        for (place, mirror) in self.sources.mirrors() {
+            match mirror.manifest(target, &self.name).await {
+                Err(error) if self.sources.pass_over(place, &error) => {}
+                answered => return answered,
+            }
+        }
+        self.sources.own().manifest(target, &self.name).await
     }
 
     /// Fetches configurations and layers.
@@ -166,14 +176,13 @@ impl Puller<'_> {
                 ..ProgressEvent::default()
             });
         } else {
-            let fetched = self.connection.blob(blob, self.ingest, &flight, self.progress);
-            match fetched.await {
+            match self.contents(blob, &flight).await {
                 Err(Error::Registry(RegistryError::NotFound { .. }))
                     if graph::is_foreign(blob.media_type()) =>
                 {
                     tracing::warn!(
                         "{} does not hand on layer {}",
-                        self.connection.host,
+                        self.sources.own().host,
                         blob.digest()
                     );
                 }
@@ -185,6 +194,20 @@ impl Puller<'_> {
             ..ProgressEvent::default()
         });
         Ok(())
+    }
+
+    /// Gets a blob from the first that has it, each going on where the last one ended.
+    async fn contents(&self, blob: &Descriptor, flight: &Flight) -> Result<()> {
+        for (place, mirror) in self.sources.mirrors() {
+            match mirror.blob(blob, self.ingest, flight, self.progress).await {
+                Err(error) if self.sources.pass_over(place, &error) => {}
+                answered => return answered,
+            }
+        }
+        self.sources
+            .own()
+            .blob(blob, self.ingest, flight, self.progress)
+            .await
     }
 
     /// Puts an index around the single manifest that the image is.

@@ -3,6 +3,7 @@
 mod faults;
 mod load;
 mod login;
+mod mirror;
 mod pull;
 mod push;
 mod save;
