@@ -3,9 +3,9 @@
 use container_client::Stdio;
 use container_client::api::{
     ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
-    ContainerKill, ContainerList, ContainerLogs, ContainerResize, ContainerRestart, ContainerStartProcess,
-    ContainerStats, ContainerStop, ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply,
-    SystemDiskUsage,
+    ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerRename, ContainerResize,
+    ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop, ContainerUpdate, ContainerWait,
+    GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
 
@@ -62,6 +62,15 @@ fn changing(containers: &Containers) -> Router {
     });
     let router = on::<ContainerStop, _, _>(router, containers, |containers, request| async move {
         containers.stop(request.payload).await
+    });
+    let router = on::<ContainerFreeze, _, _>(router, containers, |containers, request| async move {
+        containers.freeze(request.payload).await
+    });
+    let router = on::<ContainerRename, _, _>(router, containers, |containers, request| async move {
+        containers.rename(request.payload).await
+    });
+    let router = on::<ContainerUpdate, _, _>(router, containers, |containers, request| async move {
+        containers.update(request.payload).await
     });
     let router = on::<ContainerRestart, _, _>(router, containers, |containers, request| async move {
         containers.restart(request.payload).await

@@ -7,9 +7,10 @@ use container_resource::{Attachment, ContainerConfiguration};
 use container_sandbox::Agent;
 use container_sandbox::proto::{
     ConfigureDnsRequest, ConfigureHostsRequest, IpAddrAddRequest, IpLinkSetRequest, IpRouteAddDefaultRequest,
-    MkdirRequest, MountRequest, SetTimeRequest, configure_hosts_request::HostsEntry,
+    MkdirRequest, MountRequest, SetTimeRequest, WriteFileRequest, configure_hosts_request::HostsEntry,
 };
 
+use crate::process::limited;
 use crate::spec;
 
 /// The agent's own binary in the guest.
@@ -149,6 +150,19 @@ fn hosts(hostname: &str, attachments: &[Attachment]) -> Vec<HostsEntry> {
         entry(address, hostname)
     });
     [entry("127.0.0.1", "localhost")].into_iter().chain(own).collect()
+}
+
+/// Freezes the processes of the container `id`, or lets them go on.
+///
+/// # Errors
+/// The agent does not answer, or the container has ended.
+pub(crate) async fn freeze(agent: &Agent, id: &str, frozen: bool) -> Result<(), Error> {
+    let request = WriteFileRequest {
+        path: format!("/sys/fs/cgroup/container/{id}/cgroup.freeze"),
+        data: if frozen { b"1" } else { b"0" }.to_vec(),
+        ..WriteFileRequest::default()
+    };
+    limited(agent.write_file(request)).await.map(|_| ())
 }
 
 /// Sets the guest's wall clock to the host's.

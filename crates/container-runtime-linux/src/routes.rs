@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Bootstrap, CreateProcess, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
+    Bootstrap, CreateProcess, Freeze, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -17,6 +17,7 @@ use crate::{signal, stop};
 pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
+    let freeze = shared();
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -68,6 +69,10 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
         .route::<Stop, _, _>(move |request| {
             let runtime = stop.clone();
             detached(async move { stop::stop(&runtime, request.payload).await })
+        })
+        .route::<Freeze, _, _>(move |request| {
+            let runtime = freeze.clone();
+            detached(async move { runtime.freeze(request.payload.frozen).await })
         })
         .route::<State, _, _>(move |_| {
             let runtime = state.clone();

@@ -17,7 +17,7 @@ use crate::error::{LOST, exit};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{error, sockets, spec, statistics};
+use crate::{error, guest, sockets, spec, statistics};
 
 /// How long other processes of a container may take to end after its init process.
 const STRAGGLERS: Duration = Duration::from_secs(1);
@@ -204,6 +204,10 @@ impl Runtime {
             specification.map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
         let mut state = self.state();
         state.running_guest("exec")?;
+        if state.frozen {
+            let text = format!("container {} is paused", self.id());
+            return Err(Error::new(ErrorCode::InvalidState, text));
+        }
         if state.processes.contains_key(&request.id) {
             return Err(Error::new(
                 ErrorCode::Exists,
@@ -294,6 +298,30 @@ impl Runtime {
     pub async fn kill(&self, id: &str, signal: i32) -> Result<(), Error> {
         let (guest, process) = self.running_process("kill", id)?;
         process.kill(&guest, signal).await
+    }
+
+    /// Freezes the container's processes, or lets them go on.
+    ///
+    /// # Errors
+    /// The container does not run, or is what it is asked to be already.
+    pub async fn freeze(&self, frozen: bool) -> Result<(), Error> {
+        let guest = {
+            let state = self.state();
+            let wrong = match state.step {
+                Step::Running if state.frozen == frozen && frozen => Some("is paused already"),
+                Step::Running if state.frozen == frozen => Some("is not paused"),
+                Step::Running => None,
+                _ => Some("is not running"),
+            };
+            if let Some(wrong) = wrong {
+                let text = format!("container {} {wrong}", self.id());
+                return Err(Error::new(ErrorCode::InvalidState, text));
+            }
+            state.running_guest("pause")?
+        };
+        guest::freeze(&guest.agent, self.id(), frozen).await?;
+        self.state().frozen = frozen;
+        Ok(())
     }
 
     /// Sets the window size of the process `id`.

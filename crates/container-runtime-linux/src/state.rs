@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub attachments: Vec<Attachment>,
     /// Environment that is new at every start.
     pub environment: BTreeMap<String, String>,
+    /// Whether the container's processes are frozen.
+    pub frozen: bool,
     /// When the init process started.
     pub started: Option<Timestamp>,
 }
@@ -75,6 +77,7 @@ impl Default for State {
             processes: HashMap::new(),
             attachments: Vec::new(),
             environment: BTreeMap::new(),
+            frozen: false,
             started: None,
         }
     }
@@ -124,8 +127,11 @@ impl State {
 
     /// What users see.
     pub(crate) fn status(&self) -> ContainerStatus {
-        let state = self.step.public();
-        let networks = if state == ContainerState::Running {
+        let state = match self.step {
+            Step::Running if self.frozen => ContainerState::Paused,
+            step => step.public(),
+        };
+        let networks = if state.is_up() {
             self.attachments.clone()
         } else {
             Vec::new()

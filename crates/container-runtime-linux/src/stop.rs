@@ -24,6 +24,8 @@ pub(crate) async fn stop(runtime: &Arc<Runtime>, options: StopOptions) -> Result
     match runtime.for_stop() {
         (Step::Created | Step::Booting | Step::Stopped, ..) => return Ok(()),
         (Step::Running, Some(guest), Some(init)) => {
+            // Frozen processes could not obey.
+            let _ = runtime.freeze(false).await;
             let grace = Duration::from_secs(options.timeout_in_seconds.into());
             for (number, limit) in [(number, grace), (signal::KILL, KILL_LIMIT)] {
                 // A guest that does not answer is handled like a process that does not obey.

@@ -82,8 +82,8 @@ pub const HELP_GROUPS: &[(&str, &[&str])] = &[
     (
         "Container",
         &[
-            "copy", "create", "delete", "exec", "export", "inspect", "kill", "list", "logs", "restart",
-            "run", "start", "stats", "stop", "prune", "wait",
+            "copy", "create", "delete", "exec", "export", "inspect", "kill", "list", "logs", "pause", "port",
+            "rename", "restart", "run", "start", "stats", "stop", "prune", "unpause", "update", "wait",
         ],
     ),
     ("Image", &["build", "image", "registry"]),

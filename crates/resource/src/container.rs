@@ -146,6 +146,15 @@ pub enum ContainerState {
     Running,
     /// On its way to stopped.
     Stopping,
+    /// Its virtual machine is up, its processes are frozen. An addition.
+    Paused,
+}
+
+impl ContainerState {
+    /// Whether the container's virtual machine is up and stays so.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
 }
 
 impl std::fmt::Display for ContainerState {
@@ -155,6 +164,7 @@ impl std::fmt::Display for ContainerState {
             Self::Stopped => "stopped",
             Self::Running => "running",
             Self::Stopping => "stopping",
+            Self::Paused => "paused",
         })
     }
 }

@@ -194,6 +194,42 @@ impl ApiClient {
         restarted.map_err(|error| error.wrap("failed to restart container"))
     }
 
+    /// Freezes a container's processes, or lets them go on.
+    ///
+    /// # Errors
+    /// The container does not run, or is what it is asked to be already.
+    pub async fn freeze(&self, id: &str, frozen: bool) -> Result<(), Error> {
+        let request = ContainerFreezeRequest {
+            id: id.to_owned(),
+            frozen,
+        };
+        let what = if frozen { "pause" } else { "unpause" };
+        let changed = self.client.call::<ContainerFreeze>(request).await;
+        changed.map_err(|error| error.wrap(format!("failed to {what} container")))
+    }
+
+    /// Gives a stopped container another id.
+    ///
+    /// # Errors
+    /// The container is not known or runs, or the new id is taken or not valid.
+    pub async fn rename(&self, id: &str, new_id: &str) -> Result<(), Error> {
+        let request = ContainerRenameRequest {
+            id: id.to_owned(),
+            new_id: new_id.to_owned(),
+        };
+        let renamed = self.client.call::<ContainerRename>(request).await;
+        renamed.map_err(|error| error.wrap("failed to rename container"))
+    }
+
+    /// Changes labels and restart policy of a container.
+    ///
+    /// # Errors
+    /// The container is not known, or the policy is none.
+    pub async fn update(&self, request: ContainerUpdateRequest) -> Result<(), Error> {
+        let updated = self.client.call::<ContainerUpdate>(request).await;
+        updated.map_err(|error| error.wrap("failed to update container"))
+    }
+
     /// Deletes a container.
     ///
     /// # Errors

@@ -56,6 +56,12 @@ routes! {
     ContainerStop = "containerStop", None, ContainerStopRequest => ();
     /// Stops a container, if it runs, and starts it in the background.
     ContainerRestart = "containerRestart", None, ContainerRestartRequest => ();
+    /// Freezes a container's processes, or lets them go on.
+    ContainerFreeze = "containerFreeze", MINUTE, ContainerFreezeRequest => ();
+    /// Gives a stopped container another id.
+    ContainerRename = "containerRename", MINUTE, ContainerRenameRequest => ();
+    /// Changes what can be changed of a container.
+    ContainerUpdate = "containerUpdate", MINUTE, ContainerUpdateRequest => ();
     /// Deletes a container.
     ContainerDelete = "containerDelete", MINUTE, ContainerDeleteRequest => ();
     /// Opens the logs: two descriptors, the directory of the container's output and the boot log.
@@ -229,6 +235,42 @@ pub struct ContainerRestartRequest {
     /// Environment that is new at every start (`SSH_AUTH_SOCK`).
     #[serde(default)]
     pub dynamic_env: BTreeMap<String, String>,
+}
+
+/// What [`ContainerFreeze`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerFreezeRequest {
+    /// The container's id.
+    pub id: String,
+    /// Whether its processes are frozen from now on.
+    pub frozen: bool,
+}
+
+/// What [`ContainerRename`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerRenameRequest {
+    /// The container's id.
+    pub id: String,
+    /// Its id from now on.
+    pub new_id: String,
+}
+
+/// What [`ContainerUpdate`] takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerUpdateRequest {
+    /// The container's id.
+    pub id: String,
+    /// Labels to add, or to replace.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Labels to remove.
+    #[serde(default)]
+    pub removed_labels: Vec<String>,
+    /// The restart policy from now on, `no` for none; absent means as before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub restart_policy: Option<String>,
 }
 
 /// What [`ContainerDelete`] takes.

@@ -142,6 +142,17 @@ impl RuntimeClient {
         })
     }
 
+    /// Freezes the container's processes, or lets them go on.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn freeze(&self, frozen: bool) -> Result<(), Error> {
+        let request = FreezeRequest { frozen };
+        let what = if frozen { "pause" } else { "unpause" };
+        let changed = self.client.call::<Freeze>(request).await;
+        changed.map_err(|error| error.wrap(format!("failed to {what} container {}", self.id)))
+    }
+
     /// Sets the window size of a process's terminal.
     ///
     /// # Errors

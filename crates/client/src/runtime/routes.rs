@@ -33,6 +33,8 @@ routes! {
     Resize = "dev.container.runtime/resize", TEN_SECONDS, ResizeRequest => ();
     /// Stops the container and powers the virtual machine off.
     Stop = "dev.container.runtime/stop", None, StopOptions => ();
+    /// Freezes the container's processes, or lets them go on.
+    Freeze = "dev.container.runtime/freeze", MINUTE, FreezeRequest => ();
     /// What the container is doing.
     State = "dev.container.runtime/state", TEN_SECONDS, () => ContainerStatus;
     /// Reads the container's counters.
@@ -86,6 +88,13 @@ pub struct KillRequest {
     pub id: String,
     /// A Linux signal: name with or without `SIG`, any case, or number.
     pub signal: String,
+}
+
+/// What [`Freeze`] takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeRequest {
+    /// Whether they are frozen from now on.
+    pub frozen: bool,
 }
 
 /// What [`Resize`] takes.

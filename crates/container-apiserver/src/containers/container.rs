@@ -95,6 +95,11 @@ impl Container {
         Arc::clone(&self.record.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What is asked for has changed; its owner has stored that.
+    pub(crate) fn change(&self, record: BundleConfiguration) {
+        *self.record.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(record);
+    }
+
     /// What `list` and `inspect` show. Never waits.
     pub(crate) fn snapshot(&self) -> ContainerSnapshot {
         let status = self.state().status.clone();

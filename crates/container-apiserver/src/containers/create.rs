@@ -99,7 +99,7 @@ impl Containers {
 }
 
 /// Ids become file names, so nothing else may pass.
-fn check_id(id: &str) -> Result<(), Error> {
+pub(super) fn check_id(id: &str) -> Result<(), Error> {
     match id {
         "" => Err(Error::invalid_argument("id cannot be empty")),
         id if is_container_id(id) => Ok(()),

@@ -50,9 +50,8 @@ impl Containers {
     }
 
     fn load_one(&self, id: &str, path: &Path) {
-        let bundle = Bundle::new(path);
-        match read(id, &bundle) {
-            Ok(record) => {
+        match read(id, Bundle::new(path)) {
+            Ok((bundle, record)) => {
                 // These two are only a history: a damaged one is as good as none.
                 let started = bundle
                     .load_start()
@@ -74,13 +73,20 @@ impl Containers {
     }
 }
 
-fn read(id: &str, bundle: &Bundle) -> io::Result<BundleConfiguration> {
+/// Reads a bundle. One that was to be renamed when the earlier server ended gets its name now.
+fn read(id: &str, bundle: Bundle) -> io::Result<(Bundle, BundleConfiguration)> {
     let record = bundle.load_configuration()?;
-    if record.configuration.id != id {
-        let text = format!("it belongs to container {:?}", record.configuration.id);
+    let named = &record.configuration.id;
+    if named == id {
+        return Ok((bundle, record));
+    }
+    let renamed = Bundle::new(bundle.path().with_file_name(named));
+    if !is_container_id(named) || renamed.path().exists() {
+        let text = format!("it belongs to container {named:?}");
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
-    Ok(record)
+    fs::rename(bundle.path(), renamed.path())?;
+    Ok((renamed, record))
 }
 
 fn set_aside(id: &str, path: &Path) -> io::Result<PathBuf> {

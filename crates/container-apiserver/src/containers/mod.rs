@@ -7,15 +7,18 @@ mod delete;
 mod disk_usage;
 mod end;
 mod filter;
+mod freeze;
 mod ingest;
 mod load;
 mod process;
 mod read;
+mod rename;
 mod restart;
 mod run;
 mod start;
 mod stop;
 mod table;
+mod update;
 
 use std::path::PathBuf;
 use std::sync::Arc;

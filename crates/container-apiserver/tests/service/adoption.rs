@@ -125,7 +125,10 @@ async fn a_crash_leaves_whole_containers_and_damaged_ones_are_kept() -> TestResu
     fs::create_dir(at("empty"))?;
     fs::write(at("damaged").join("config.json"), "{\"configuration\": {")?;
     fs::write(at("damaged").join("scratch.ext4"), "precious")?;
+    // As if the server had ended in the middle of renaming a container.
     fs::rename(at("renamed"), at("other"))?;
+    fs::create_dir(at("twin"))?;
+    fs::copy(at("whole").join("config.json"), at("twin").join("config.json"))?;
     installation.start_server().await?;
 
     let listed = installation.client.list(Default::default()).await?;
@@ -134,7 +137,7 @@ async fn a_crash_leaves_whole_containers_and_damaged_ones_are_kept() -> TestResu
             .iter()
             .map(|container| container.id.as_str())
             .collect::<Vec<_>>(),
-        ["whole"]
+        ["renamed", "whole"]
     );
     let deadline = Instant::now() + Duration::from_secs(20);
     let names = loop {
@@ -152,8 +155,8 @@ async fn a_crash_leaves_whole_containers_and_damaged_ones_are_kept() -> TestResu
         .iter()
         .filter_map(|name| name.strip_prefix(".broken-"))
         .collect();
-    assert_eq!(names.len(), 4, "{names:?}");
-    for id in ["damaged-", "empty-", "other-"] {
+    assert_eq!(names.len(), 5, "{names:?}");
+    for id in ["damaged-", "empty-", "twin-"] {
         assert!(aside.iter().any(|name| name.starts_with(id)), "{names:?}");
     }
     let damaged = names

@@ -6,7 +6,7 @@ use std::time::Duration;
 use container_client::ApiClient;
 use container_client::api::ContainerFilter;
 use container_ipc::{Error, ErrorCode};
-use container_resource::{ContainerState, ContainerStatistics};
+use container_resource::ContainerStatistics;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -106,7 +106,7 @@ impl Sampler {
         }
         let running = containers
             .into_iter()
-            .filter(|container| container.status.state == ContainerState::Running);
+            .filter(|container| container.status.state.is_up());
         let mut ids: Vec<String> = running.map(|container| container.id).collect();
         ids.sort_by_key(|id| self.ids.iter().position(|wanted| wanted == id));
         Ok(ids)

@@ -4,7 +4,7 @@ use clap::Args;
 use container_client::api::{ContainerCreateProcessRequest, ProcessReference};
 use container_client::stdio::StdioSet;
 use container_ipc::Error;
-use container_resource::{ContainerState, ProcessConfiguration, name};
+use container_resource::{ProcessConfiguration, name};
 
 use super::configuration::add_environment;
 use super::launch::no_streams;
@@ -47,7 +47,7 @@ impl Exec {
         let api = Services::from_environment()?.api().await?;
         let (id, command) = self.target.split();
         let container = api.get(&id).await?;
-        if container.status.state != ContainerState::Running {
+        if !container.status.state.is_up() {
             return Err(Failure::error(format!("container {id} is not running")));
         }
         let process_config = configure(container.configuration.init_process, &self.process, command)?;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use container_client::api::ContainerFilter;
-use container_resource::{ContainerSnapshot, ContainerState};
+use container_resource::ContainerSnapshot;
 
 use super::targets::is_machine;
 use crate::error::Outcome;
@@ -34,9 +34,7 @@ impl List {
     pub(super) async fn run(self) -> Outcome {
         let api = Services::from_environment()?.api().await?;
         let mut containers = api.list(ContainerFilter::default()).await?;
-        containers.retain(|container| {
-            !is_machine(container) && (self.all || container.status.state == ContainerState::Running)
-        });
+        containers.retain(|container| !is_machine(container) && (self.all || container.status.state.is_up()));
         let ids: Vec<String> = containers.iter().map(|container| container.id.clone()).collect();
         let names = self.quiet.then_some(ids.as_slice());
         output::print(&output::list::encode(

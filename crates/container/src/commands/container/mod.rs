@@ -12,14 +12,18 @@ mod launch;
 pub mod list;
 pub mod logs;
 mod not_yet;
+pub mod pause;
+pub mod port;
 mod prepare;
 pub mod prune;
+pub mod rename;
 pub mod restart;
 pub mod run;
 pub mod start;
 pub mod stats;
 pub mod stop;
 mod targets;
+pub mod update;
 pub mod wait;
 
 use clap::Subcommand;
@@ -60,8 +64,18 @@ pub enum ContainerCommand {
     Stop(Box<stop::Stop>),
     /// Delete all stopped containers.
     Prune(Box<prune::Prune>),
+    /// Freeze the processes of containers.
+    Pause(Box<pause::Pause>),
+    /// Print where ports of a container are reachable.
+    Port(Box<port::Port>),
+    /// Give a stopped container another id.
+    Rename(Box<rename::Rename>),
     /// Stop containers and start them again.
     Restart(Box<restart::Restart>),
+    /// Let the processes of paused containers go on.
+    Unpause(Box<pause::Pause>),
+    /// Change labels and restart policy of containers.
+    Update(Box<update::Update>),
     /// Wait for containers to end and print their exit codes.
     Wait(Box<wait::Wait>),
 }
@@ -87,7 +101,12 @@ impl ContainerCommand {
             Self::Stats(command) => command.run().await,
             Self::Stop(command) => command.run().await,
             Self::Prune(command) => command.run().await,
+            Self::Pause(command) => command.run(true).await,
+            Self::Port(command) => command.run().await,
+            Self::Rename(command) => command.run().await,
             Self::Restart(command) => command.run().await,
+            Self::Unpause(command) => command.run(false).await,
+            Self::Update(command) => command.run().await,
             Self::Wait(command) => command.run().await,
         }
     }

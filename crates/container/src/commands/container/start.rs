@@ -38,6 +38,12 @@ impl Start {
         let api = Services::from_environment()?.api().await?;
         let container = api.get(&self.container_id).await?;
         let attached = self.attach || self.interactive;
+        if container.status.state == ContainerState::Paused {
+            return Err(Failure::error(format!(
+                "container {} is paused",
+                self.container_id
+            )));
+        }
         if container.status.state == ContainerState::Running {
             if attached {
                 return Err(Failure::error(

@@ -5,7 +5,7 @@ use std::future::Future;
 use container_client::ApiClient;
 use container_client::api::ContainerFilter;
 use container_ipc::Error;
-use container_resource::{ContainerSnapshot, ContainerState};
+use container_resource::ContainerSnapshot;
 use tokio::task::JoinSet;
 
 use crate::error::{Failure, Outcome};
@@ -63,16 +63,11 @@ pub(super) async fn resolve(
         });
         return Ok(ids);
     }
-    let status = candidates.only_running.then_some(ContainerState::Running);
-    let containers = api
-        .list(ContainerFilter {
-            status,
-            ..ContainerFilter::default()
-        })
-        .await?;
+    let containers = api.list(ContainerFilter::default()).await?;
+    let wanted = |container: &ContainerSnapshot| !candidates.only_running || container.status.state.is_up();
     Ok(containers
         .into_iter()
-        .filter(|container| !is_machine(container))
+        .filter(|container| !is_machine(container) && wanted(container))
         .map(|container| container.id)
         .collect())
 }
