@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::{Capabilities, Error};
+
 /// What a virtual machine is made of.
 #[derive(Debug)]
 pub struct VmConfig {
@@ -48,6 +50,35 @@ impl VmConfig {
             nested_virtualization: false,
             boot_timeout: Duration::from_secs(40),
         }
+    }
+}
+
+impl VmConfig {
+    /// Checks what no machine can have, and what the machines of this host have at most.
+    ///
+    /// # Errors
+    /// [`Error::Config`] says what is wrong, [`Error::NestedVirtualization`] that it is not to be had.
+    pub(crate) fn check(&self, host: &Capabilities) -> Result<(), Error> {
+        let problem = if self.cpus == 0 {
+            "no processors".to_owned()
+        } else if self.memory == 0 {
+            "no memory".to_owned()
+        } else if self.disks.is_empty() {
+            "no disk to boot from".to_owned()
+        } else if self.disks.len() + self.nics.len() > host.max_devices {
+            format!("more than {} disks and network interfaces", host.max_devices)
+        } else if self.disks.len() > host.max_disks {
+            format!("more than {} disks", host.max_disks)
+        } else if let Some(disk) = self.disks.iter().find(|disk| disk.serial.len() > 20) {
+            format!("disk serial {} is longer than 20 bytes", disk.serial)
+        } else if self.kernel_args.iter().any(|word| word.contains('\0')) || self.name.contains('\0') {
+            "a NUL character".to_owned()
+        } else if self.nested_virtualization && !host.nested_virtualization {
+            return Err(Error::NestedVirtualization);
+        } else {
+            return Ok(());
+        };
+        Err(Error::Config(problem))
     }
 }
 
@@ -125,6 +156,9 @@ pub struct Nic {
 pub enum NicKind {
     /// A network of its own, from which connections are made in the name of the host's user.
     User(UserNetwork),
+    /// A network behind address translation whose addresses the hypervisor chooses: the default one of QEMU, and on
+    /// macOS the one that all virtual machines share.
+    Nat,
     /// A tap device of the host, by its descriptor.
     Tap(OwnedFd),
 }
@@ -144,14 +178,19 @@ pub struct UserNetwork {
     pub restrict: bool,
 }
 
+impl UserNetwork {
+    /// The network that QEMU makes when it is told nothing.
+    pub(crate) const DEFAULT: Self = Self {
+        network: Ipv4Addr::new(10, 0, 2, 0),
+        prefix: 24,
+        gateway: Ipv4Addr::new(10, 0, 2, 2),
+        dns: Ipv4Addr::new(10, 0, 2, 3),
+        restrict: false,
+    };
+}
+
 impl Default for UserNetwork {
     fn default() -> Self {
-        Self {
-            network: Ipv4Addr::new(10, 0, 2, 0),
-            prefix: 24,
-            gateway: Ipv4Addr::new(10, 0, 2, 2),
-            dns: Ipv4Addr::new(10, 0, 2, 3),
-            restrict: false,
-        }
+        Self::DEFAULT
     }
 }

@@ -1,4 +1,4 @@
-//! Virtual machines: the seam and its QEMU implementation.
+//! Virtual machines: the seam and its implementations, QEMU on Linux and Virtualization.framework on macOS.
 //!
 //! A [`Hypervisor`] makes [`VirtualMachine`]s out of a [`VmConfig`]; everything above these two traits is the
 //! same whatever runs the guest. `platform` names this host's implementation.
@@ -20,6 +20,8 @@ mod boot_log;
 mod config;
 mod error;
 mod exit;
+mod files;
+mod kernel_args;
 mod machine;
 #[cfg(target_os = "linux")]
 pub mod qemu;

@@ -24,6 +24,8 @@ pub struct Capabilities {
     pub nested_virtualization: bool,
     /// [`pause`](VirtualMachine::pause) and [`resume`](VirtualMachine::resume) work.
     pub pause: bool,
+    /// [`memory_in_use`](VirtualMachine::memory_in_use) works.
+    pub memory_use: bool,
     /// The largest number of disks of one machine.
     pub max_disks: usize,
     /// The largest number of disks and network interfaces of one machine together.
@@ -92,7 +94,7 @@ pub trait VirtualMachine: Send + Sync {
     /// Bytes of the host's memory that the machine holds now.
     ///
     /// # Errors
-    /// The machine does not run.
+    /// The machine does not run, or this host does not tell ([`Capabilities::memory_use`]).
     fn memory_in_use(&self) -> Result<u64, Error>;
 }
 

@@ -1,4 +1,4 @@
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::MemfdFlags;
 
-use crate::{Disk, Error, VmConfig};
+use crate::{Error, VmConfig, files};
 
 /// The files of a machine, opened for exactly what QEMU may do with them.
 #[derive(Debug)]
@@ -25,17 +25,12 @@ impl Files {
             path: config.kernel.clone(),
             source,
         })?;
-        let disks = config.disks.iter().map(open_disk).collect::<Result<_, _>>()?;
-        let log_error = |source| Error::ConsoleLog {
-            path: config.console_log.clone(),
-            source,
-        };
-        let console = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&config.console_log)
-            .map_err(log_error)?;
-        let console_start = console.metadata().map_err(log_error)?.len();
+        let disks = config
+            .disks
+            .iter()
+            .map(|disk| files::open_disk(disk).map(OwnedFd::from))
+            .collect::<Result<_, _>>()?;
+        let (console, console_start) = files::open_console_log(&config.console_log)?;
         Ok(Self {
             kernel: kernel.into(),
             disks,
@@ -48,36 +43,12 @@ impl Files {
 /// QEMU opens the kernel once more through its descriptor, which needs the right to read the file itself.
 /// A kernel that only its owner may read is copied for a QEMU that is somebody else.
 fn open_kernel(path: &Path, foreign: bool) -> io::Result<File> {
-    let mut kernel = File::open(path)?;
-    let metadata = kernel.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    if !foreign || metadata.permissions().mode() & 0o004 != 0 {
+    let mut kernel = files::open_kernel(path)?;
+    if !foreign || kernel.metadata()?.permissions().mode() & 0o004 != 0 {
         return Ok(kernel);
     }
     let mut copy = File::from(rustix::fs::memfd_create("kernel", MemfdFlags::CLOEXEC)?);
     io::copy(&mut kernel, &mut copy)?;
     copy.seek(SeekFrom::Start(0))?;
     Ok(copy)
-}
-
-fn open_disk(disk: &Disk) -> Result<OwnedFd, Error> {
-    let error = |source| Error::Disk {
-        path: disk.path.clone(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(!disk.read_only)
-        .open(&disk.path)
-        .map_err(error)?;
-    let metadata = file.metadata().map_err(error)?;
-    if metadata.is_file() && metadata.len() == 0 {
-        return Err(error(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the image is empty",
-        )));
-    }
-    Ok(file.into())
 }

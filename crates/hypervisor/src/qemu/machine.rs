@@ -120,7 +120,7 @@ impl Prepared {
         inherited.extend(files.disks);
         inherited.extend(config.nics.into_iter().filter_map(|nic| match nic.kind {
             NicKind::Tap(fd) => Some(fd),
-            NicKind::User(_) => None,
+            NicKind::User(_) | NicKind::Nat => None,
         }));
         let process = Process::start(Launch {
             program,

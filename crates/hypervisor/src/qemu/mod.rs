@@ -66,16 +66,14 @@ impl crate::Hypervisor for Hypervisor {
             hardware_acceleration: self.accelerator == Accelerator::Kvm,
             nested_virtualization: self.nested,
             pause: true,
+            memory_use: true,
             max_disks: SLOTS - FIXED_DEVICES,
             max_devices: SLOTS - FIXED_DEVICES,
         }
     }
 
     fn create(&self, config: VmConfig) -> Result<Box<dyn VirtualMachine>, Error> {
-        check(&config)?;
-        if config.nested_virtualization && !self.nested {
-            return Err(Error::NestedVirtualization);
-        }
+        config.check(&self.capabilities())?;
         let accelerator = if config.architecture == Architecture::HOST {
             self.accelerator
         } else {
@@ -93,25 +91,6 @@ impl crate::Hypervisor for Hypervisor {
             clock: self.clock,
         })))
     }
-}
-
-fn check(config: &VmConfig) -> Result<(), Error> {
-    let problem = if config.cpus == 0 {
-        "no processors".to_owned()
-    } else if config.memory == 0 {
-        "no memory".to_owned()
-    } else if config.disks.is_empty() {
-        "no disk to boot from".to_owned()
-    } else if config.disks.len() + config.nics.len() > SLOTS - FIXED_DEVICES {
-        format!("more than {} disks and network interfaces", SLOTS - FIXED_DEVICES)
-    } else if let Some(disk) = config.disks.iter().find(|disk| disk.serial.len() > 20) {
-        format!("disk serial {} is longer than 20 bytes", disk.serial)
-    } else if config.kernel_args.iter().any(|word| word.contains('\0')) || config.name.contains('\0') {
-        "a NUL character".to_owned()
-    } else {
-        return Ok(());
-    };
-    Err(Error::Config(problem))
 }
 
 /// QEMU's binary. Debian's slim microvm binary is not used: it has neither `-sandbox` nor user networking, which

@@ -13,7 +13,7 @@ use super::switch::machine::{Accel, Cpu, Global, Machine, Memory, Name, Smp};
 use super::switch::net::{Backend, Netdev, VirtioNet};
 use super::switch::rng::VirtioRng;
 use super::switch::serial::{CharBackend, Chardev, Virtconsole, VirtioSerial, Virtserialport};
-use crate::{Architecture, NicKind, VmConfig};
+use crate::{Architecture, NicKind, UserNetwork, VmConfig};
 
 const MIB: u64 = 1 << 20;
 
@@ -159,6 +159,7 @@ impl Plan<'_> {
             let id = format!("net{number}");
             let backend = match &nic.kind {
                 NicKind::User(network) => Backend::User(network),
+                NicKind::Nat => Backend::User(&UserNetwork::DEFAULT),
                 NicKind::Tap(fd) => Backend::Tap { fd: fd.as_raw_fd() },
             };
             line.push(&Netdev { id: &id, backend });
@@ -173,7 +174,7 @@ impl Plan<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Disk, MacAddress, Nic, UserNetwork};
+    use crate::{Disk, MacAddress, Nic};
 
     fn config(architecture: Architecture) -> VmConfig {
         let mut config = VmConfig::new("web,1", "/kernel", "/log");
