@@ -34,5 +34,5 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   packages+=(cargo-web rustc-web)
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
-[ -z "$tests" ] || packages+=(binutils docker-registry e2fsprogs erofs-utils mmdebstrap openssl python3 skopeo tmux umoci)
+[ -z "$tests" ] || packages+=(binutils buildah docker-registry e2fsprogs erofs-utils mmdebstrap openssl podman python3 skopeo tmux umoci)
 apt_install "${packages[@]}"

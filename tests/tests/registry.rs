@@ -14,7 +14,7 @@ const SECRET: &str = "correct-horse-battery";
 /// `user` and [`SECRET`] in an `htpasswd` file; bcrypt is the only hash that the registry takes.
 const HTPASSWD: &str = "user:$2y$05$abcdefghijklmnopqrstuuSnF5tLPqPFqc0z9CY0HcSLFbSRlL67u\n";
 
-/// Debian's docker-registry with TLS and passwords on a free loopback port.
+/// Debian's docker-registry on a free loopback port.
 struct Registry {
     process: Child,
     host: String,
@@ -81,19 +81,36 @@ fn certificates(directory: &Path) {
 }
 
 impl Registry {
-    fn start(home: &Path) -> Self {
+    /// One with TLS and passwords.
+    fn secured(home: &Path) -> Self {
         let directory = home.join("registry");
         fs::create_dir(&directory).expect("a directory");
         certificates(&directory);
         fs::write(directory.join("htpasswd"), HTPASSWD).expect("the password file");
+        let more = format!(
+            "  tls:\n    certificate: {0}/server.pem\n    key: {0}/server.key\n\
+             auth:\n  htpasswd:\n    realm: test\n    path: {0}/htpasswd\n",
+            directory.display()
+        );
+        Self::start(&directory, &more)
+    }
+
+    /// One that anybody may use.
+    fn open(home: &Path) -> Self {
+        let directory = home.join("open-registry");
+        fs::create_dir(&directory).expect("a directory");
+        Self::start(&directory, "")
+    }
+
+    /// `more` goes behind the address in the configuration.
+    fn start(directory: &Path, more: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|socket| socket.local_addr())
             .expect("a port")
             .port();
         let text = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {0}/data\n\
-             http:\n  addr: 127.0.0.1:{port}\n  tls:\n    certificate: {0}/server.pem\n    key: {0}/server.key\n\
-             auth:\n  htpasswd:\n    realm: test\n    path: {0}/htpasswd\n",
+            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}/data\n\
+             http:\n  addr: 127.0.0.1:{port}\n{more}",
             directory.display()
         );
         fs::write(directory.join("config.yml"), text).expect("the registry's configuration");
@@ -130,7 +147,7 @@ impl Drop for Registry {
 /// is run, so it has no kernel.
 fn system() -> (System, Registry) {
     let mut system = System::unstarted();
-    let registry = Registry::start(system.home());
+    let registry = Registry::secured(system.home());
     let ca = system.home().join("registry/ca.pem");
     let path = format!("{}:/usr/bin:/bin", system.home().join("bin").display());
     system.boot_with(&[
@@ -325,4 +342,25 @@ fn credential_helpers() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
     system.ok(["image", "pull", "--scheme", "https", &reference]);
     assert_eq!(files_with_secret(system.home()), [program]);
+}
+
+#[test]
+fn mirrors_from_the_configuration() {
+    let mut system = System::unstarted();
+    let mirror = Registry::open(system.home());
+    let configuration = system.home().join(".config/container");
+    fs::create_dir_all(&configuration).expect("a directory");
+    let text = format!("[registry.mirrors]\n\"docker.io\" = [\"{}/hub\"]\n", mirror.host);
+    fs::write(configuration.join("config.toml"), &text).expect("the configuration");
+    system.boot();
+    let printed = system.ok(["system", "property", "list"]);
+    assert!(printed.contains("docker.io\" = ["), "{printed}");
+    let archive = artifact("CONTAINER_TEST_BUSYBOX");
+    let loaded = system.ok(["image", "load", "-i", archive.to_str().expect("UTF-8")]);
+    let copy = mirror.reference("hub/library/mirrored:1");
+    system.ok(["image", "tag", &loaded, &copy]);
+    system.ok(["image", "push", &copy]);
+    system.ok(["image", "delete", "--all"]);
+    system.ok(["image", "pull", "mirrored:1"]);
+    assert_eq!(system.ok(["image", "list", "-q"]), "mirrored:1");
 }

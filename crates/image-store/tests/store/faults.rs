@@ -239,6 +239,16 @@ async fn passing_failures_are_tried_again() {
     fixture.succeeds().await;
 
     let fixture = Fixture::new(1000).await;
+    let slow_down = Fault::Status("429 Too Many Requests", "retry-after: 1\r\n");
+    fixture.server.fault("manifests", slow_down, 1);
+    let start = Instant::now();
+    fixture.succeeds().await;
+    assert!(
+        start.elapsed() >= Duration::from_secs(1),
+        "the registry asked for it"
+    );
+
+    let fixture = Fixture::new(1000).await;
     fixture.server.fault(
         "blobs",
         Fault::Status("500 Internal Server Error", ""),
