@@ -98,7 +98,7 @@ impl Jobs {
             label: label.to_owned(),
             program: executable,
             arguments,
-            environment: environment(&self.roots, env::vars_os()),
+            environment: environment(program, &self.roots, env::vars_os()),
             log: self.log_file(label),
             working_directory: "/".into(),
         };
@@ -155,8 +155,16 @@ fn listen(endpoint: &Endpoint) -> io::Result<OwnedFd> {
     Ok(UnixListener::bind(path)?.into())
 }
 
-fn environment(roots: &Roots, own: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+/// The environment of the helper `program`. Credentials for registries are for the one that talks to them.
+fn environment(
+    program: &str,
+    roots: &Roots,
+    own: impl Iterator<Item = (OsString, OsString)>,
+) -> BTreeMap<String, String> {
     let mut environment = inherited_environment(own);
+    if program != services::IMAGES_PROGRAM {
+        environment.retain(|name, _| !name.starts_with("CONTAINER_REGISTRY_"));
+    }
     environment.extend(roots.environment());
     environment
 }
@@ -188,12 +196,20 @@ mod tests {
             install: "/i".into(),
             log: None,
         };
-        let own = [("CONTAINER_APP_ROOT", "/elsewhere"), ("PATH", "/bin")];
-        let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let given = environment(&roots, own);
-        let names: Vec<&str> = given.keys().map(String::as_str).collect();
+        let given = |program| {
+            let own = [
+                ("CONTAINER_APP_ROOT", "/elsewhere"),
+                ("CONTAINER_REGISTRY_TOKEN", "s"),
+                ("PATH", "/bin"),
+            ];
+            let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+            environment(program, &roots, own)
+        };
+        let helper = given("container-runtime-linux");
+        let names: Vec<&str> = helper.keys().map(String::as_str).collect();
         assert_eq!(names, ["CONTAINER_APP_ROOT", "CONTAINER_INSTALL_ROOT", "PATH"]);
-        assert_eq!(given["CONTAINER_APP_ROOT"], "/a");
+        assert_eq!(helper["CONTAINER_APP_ROOT"], "/a");
+        assert_eq!(given(services::IMAGES_PROGRAM)["CONTAINER_REGISTRY_TOKEN"], "s");
     }
 
     #[test]
