@@ -3,6 +3,8 @@
 //! [`System::start`] makes a scratch home directory, starts the services in it and installs kernel, init image and a
 //! `busybox` image. Dropping it stops everything and fails the test when anything is left over.
 
+mod archive;
+mod golden;
 mod leftovers;
 mod programs;
 mod terminal;
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use archive::write_known_image;
+pub use golden::assert_golden;
 pub use programs::{artifact, program, static_program};
 pub use terminal::Terminal;
 

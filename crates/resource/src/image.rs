@@ -1,6 +1,8 @@
 //! Images as users see them.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::time::Timestamp;
 use crate::{Platform, time};
@@ -36,6 +38,7 @@ pub struct ImageResourceConfiguration {
     /// When the earliest variant was made; 1970-01-01 when none says.
     pub creation_date: Timestamp,
     /// The image index.
+    #[serde(serialize_with = "in_order")]
     pub descriptor: Descriptor,
 }
 
@@ -49,6 +52,7 @@ pub struct ImageVariant {
     /// Bytes of manifest, configuration and layers together.
     pub size: u64,
     /// The OCI image configuration.
+    #[serde(serialize_with = "in_order")]
     pub config: ImageConfiguration,
 }
 
@@ -70,5 +74,43 @@ impl ImageResource {
             },
             variants,
         }
+    }
+}
+
+/// Members of OCI documents that are maps, whose type here keeps no order.
+const MAPS: [&str; 4] = ["annotations", "ExposedPorts", "Labels", "Volumes"];
+
+/// Writes a document with its maps in alphabetical order, so that the same image always looks the same.
+fn in_order<T: Serialize, S: Serializer>(document: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(document).map_err(S::Error::custom)?;
+    sort_maps(&mut value);
+    value.serialize(serializer)
+}
+
+fn sort_maps(value: &mut Value) {
+    let Value::Object(fields) = value else { return };
+    for (name, value) in fields {
+        match value {
+            Value::Object(map) if MAPS.contains(&name.as_str()) => map.sort_keys(),
+            value => sort_maps(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_in_order_and_fields_are_not_touched() {
+        let mut value: Value = serde_json::from_str(
+            r#"{"os":"linux","config":{"Labels":{"b":"","a":""},"Cmd":["x"]},"author":"me"}"#,
+        )
+        .unwrap();
+        sort_maps(&mut value);
+        assert_eq!(
+            value.to_string(),
+            r#"{"os":"linux","config":{"Labels":{"a":"","b":""},"Cmd":["x"]},"author":"me"}"#
+        );
     }
 }
