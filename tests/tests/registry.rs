@@ -248,7 +248,7 @@ fn from_login_to_logout() {
     let denied = system.fails(["image", "pull", "--scheme", "https", &reference]);
     let end = format!(", no credentials found for host {host}\n");
     assert!(denied.stderr.ends_with(&end), "{denied:?}");
-    assert_eq!(files_with_secret(system.home()), [PathBuf::new(); 0]);
+    assert_eq!(files_with_secret(system.home()), Vec::<PathBuf>::new());
     assert!(system.logs().contains("DEBUG"), "there are logs to look into");
 }
 
