@@ -3,11 +3,13 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use oci_spec::image::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::Error;
+use crate::arrival::{Arrivals, Arriving};
 use crate::digest;
 use crate::error::{IoContext, Result};
 
@@ -41,6 +43,7 @@ impl BlobWriter {
             digest: digest::of(b""),
             size: 0,
             kept: false,
+            arriving: None,
         };
         Ok(Self {
             staged,
@@ -84,6 +87,7 @@ impl BlobWriter {
             digest: digest::of(b""),
             size,
             kept: true,
+            arriving: None,
         };
         Ok(Self {
             staged,
@@ -91,6 +95,13 @@ impl BlobWriter {
             hasher,
             expected: Some(expected),
         })
+    }
+
+    /// Lets others read the blob while it is being written.
+    pub(crate) fn announce(&mut self, arrivals: &Arc<Arrivals>) {
+        if let Some(Expected { digest, .. }) = &self.expected {
+            self.staged.arriving = Some(arrivals.announce(digest, &self.staged.path, self.staged.size));
+        }
     }
 
     /// Bytes written so far, or found.
@@ -125,6 +136,9 @@ impl BlobWriter {
         }
         self.hasher.update(bytes);
         self.staged.size = size;
+        if let Some(arriving) = &self.staged.arriving {
+            arriving.advance(size);
+        }
         Ok(())
     }
 
@@ -173,6 +187,8 @@ pub(crate) struct Staged {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     kept: bool,
+    /// Tells those who read the blob already how far it is, until it has its final name.
+    arriving: Option<Arriving>,
 }
 
 impl Staged {

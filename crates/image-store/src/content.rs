@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use oci_spec::image::Digest;
 use uuid::Uuid;
 
+use crate::arrival::Arrivals;
 use crate::blob::{BlobWriter, Expected, Staged};
 use crate::error::{IoContext, Result};
 use crate::partial::Partials;
@@ -26,6 +27,7 @@ pub(crate) struct ContentStore {
     blobs: PathBuf,
     ingest: PathBuf,
     partials: Partials,
+    arrivals: Arc<Arrivals>,
     /// How many running operations need a blob, stored or not.
     leases: Mutex<HashMap<Digest, usize>>,
 }
@@ -38,6 +40,7 @@ impl ContentStore {
             blobs: root.join("blobs/sha256"),
             ingest: root.join("ingest"),
             partials: Partials::open(root.join("partial"))?,
+            arrivals: Arc::default(),
             leases: Mutex::default(),
         };
         for dir in [&store.blobs, &store.ingest] {
@@ -51,6 +54,11 @@ impl ContentStore {
     /// The directory that holds everything.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The blobs that are being fetched.
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Where the blob is or would be.
@@ -190,7 +198,9 @@ impl Ingest {
     /// Goes on with a blob that did not arrive whole before, if it did not. One writer at a time may do so.
     pub(crate) fn resume(&self, expected: Expected) -> Result<BlobWriter> {
         self.lease(&expected.digest);
-        BlobWriter::resume(self.store.partials.path(&expected.digest)?, expected)
+        let mut writer = BlobWriter::resume(self.store.partials.path(&expected.digest)?, expected)?;
+        writer.announce(&self.store.arrivals);
+        Ok(writer)
     }
 
     /// Makes a finished blob visible, unless it is stored already.

@@ -14,6 +14,7 @@
 //! moment leaves nothing but files in the two `ingest` directories and beside `state.json`, which the next start removes.
 
 mod archive;
+mod arrival;
 mod blob;
 mod content;
 mod digest;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,9 +11,11 @@ use container_ipc::Progress;
 use container_resource::image::ImageVariant;
 use container_resource::{Descriptor, ImageDescription, ImageResource, Platform, Reference};
 use oci_spec::image::Digest;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Loaded};
+use crate::arrival::{Follow, Supply};
 use crate::content::{ContentStore, Ingest};
 use crate::error::{IoContext, Result};
 use crate::export::Export;
@@ -24,6 +27,9 @@ use crate::snapshot::{Snapshot, Snapshots};
 use crate::state::{Guard, References};
 use crate::usage::{self, DiskUsage};
 use crate::{Error, graph, unpack};
+
+/// How many pulls at a time are unpacked while they arrive.
+const MAX_FOLLOWING: usize = 4;
 
 /// What [`ImageStore::pull`] is to fetch.
 #[derive(Debug, Clone)]
@@ -50,6 +56,8 @@ struct Inner {
     registries: Registries,
     fetching: Flights<Digest>,
     unpacking: Flights<Digest>,
+    /// Who may unpack layers that are still arriving.
+    following: Semaphore,
     /// Locked as long as the store is open.
     _lock: File,
 }
@@ -72,6 +80,7 @@ impl ImageStore {
             registries,
             fetching: Flights::default(),
             unpacking: Flights::default(),
+            following: Semaphore::new(MAX_FOLLOWING),
             _lock: lock,
         })))
     }
@@ -176,7 +185,8 @@ impl ImageStore {
     }
 
     /// Fetches an image from its registry; it replaces another of the same name. What is stored already is not fetched
-    /// again, and what another pull is fetching is waited for.
+    /// again, and what another pull is fetching is waited for. The disks of its Linux variants are made meanwhile, as far as
+    /// that can be done: what keeps a disk from being made is told by [`unpack`](Self::unpack).
     ///
     /// # Errors
     ///
@@ -190,7 +200,20 @@ impl ImageStore {
             platform: request.platform,
             concurrent: request.concurrent_downloads.get(),
         };
-        let descriptor = registry::pull(&sources, &pull, &ingest, &self.0.fetching, &progress).await?;
+        let supply = Arc::new(Supply::default());
+        let _guard = supply.cancelled.clone().drop_guard();
+        let (found, manifests) = oneshot::channel();
+        let pulling = async {
+            let pulled = registry::pull(&sources, &pull, &ingest, &self.0.fetching, found, &progress).await;
+            match pulled {
+                Ok(_) => supply.complete(),
+                Err(_) => supply.cancelled.cancel(),
+            }
+            pulled
+        };
+        let unpacking = self.unpack_arriving(manifests, &ingest, &supply);
+        let (descriptor, ()) = tokio::join!(pulling, unpacking);
+        let descriptor = descriptor?;
         let image = ImageDescription {
             reference: pull.reference.to_string(),
             descriptor,
@@ -239,6 +262,65 @@ impl ImageStore {
             })
             .await?;
         registry::push(&connection, &push, &self.0.content, &progress).await
+    }
+
+    /// Makes the disks of manifests whose layers are arriving. What fails here is left to [`unpack`](Self::unpack).
+    async fn unpack_arriving(
+        &self,
+        manifests: oneshot::Receiver<Vec<Descriptor>>,
+        ingest: &Arc<Ingest>,
+        supply: &Arc<Supply>,
+    ) {
+        let Ok(manifests) = manifests.await else {
+            return;
+        };
+        // Whoever waits for a layer keeps a thread, of which those who bring it in must find one.
+        let Ok(_permit) = self.0.following.try_acquire() else {
+            return;
+        };
+        for descriptor in manifests {
+            if let Err(error) = self.unpack_arriving_variant(&descriptor, ingest, supply).await {
+                tracing::debug!("not unpacked while it arrived: {}: {error}", descriptor.digest());
+            }
+        }
+    }
+
+    async fn unpack_arriving_variant(
+        &self,
+        descriptor: &Descriptor,
+        ingest: &Arc<Ingest>,
+        supply: &Arc<Supply>,
+    ) -> Result<()> {
+        let manifest = graph::manifest(&*self.0.content, descriptor.digest())?;
+        let (waiting, config) = (Arc::clone(supply), manifest.config().digest().clone());
+        let configuration = self
+            .blocking(move |store, _| {
+                let mut config_bytes = Follow::new(&store.content, &waiting, &config);
+                io::copy(&mut config_bytes, &mut io::sink()).context("failed to receive", config.as_ref())?;
+                graph::configuration(&*store.content, &config)
+            })
+            .await?;
+        if graph::platform_of(&configuration).os != "linux" {
+            return Ok(());
+        }
+        let chain_id = graph::chain_id(&configuration);
+        let flight = self.0.unpacking.enter(chain_id.clone()).await;
+        let (ingest, supply) = (Arc::clone(ingest), Arc::clone(supply));
+        self.blocking(move |store, _| {
+            // Layers are kept by the session, and the work by the flight, even when its caller does not wait any more.
+            let _kept = (ingest, flight);
+            if store.snapshots.get(&chain_id)?.is_none() {
+                unpack::unpack_arriving(
+                    &store.content,
+                    &store.snapshots,
+                    &manifest,
+                    &configuration,
+                    &supply,
+                )?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Makes the disk of an image for `platform`, or of every Linux variant that is stored.

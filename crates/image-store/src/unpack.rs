@@ -1,4 +1,4 @@
-//! From layers to a disk: all layers of one variant, flattened in one streaming pass.
+//! From layers to a disk: all layers of one variant, flattened in one streaming pass, which may begin while they arrive.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,6 +8,7 @@ use container_ipc::{Progress, ProgressEvent};
 use oci_spec::image::{Digest, ImageConfiguration, ImageManifest};
 use tokio_util::sync::CancellationToken;
 
+use crate::arrival::{Follow, Supply};
 use crate::content::ContentStore;
 use crate::error::{IoContext, Result};
 use crate::snapshot::{Snapshot, Snapshots};
@@ -19,6 +20,45 @@ pub(crate) fn unpack(
     snapshots: &Snapshots,
     manifest: &ImageManifest,
     configuration: &ImageConfiguration,
+    progress: &Progress,
+    cancelled: &CancellationToken,
+) -> Result<Snapshot> {
+    // All are opened first, so that no layer can be collected while earlier ones are read.
+    let files = manifest
+        .layers()
+        .iter()
+        .map(|layer| content.open_blob(layer.digest()))
+        .collect::<Result<Vec<_>>>()?;
+    flatten(snapshots, manifest, configuration, files, progress, cancelled)
+}
+
+/// Makes the disk of a variant whose layers are arriving. Fails when one of them does not.
+pub(crate) fn unpack_arriving(
+    content: &ContentStore,
+    snapshots: &Snapshots,
+    manifest: &ImageManifest,
+    configuration: &ImageConfiguration,
+    supply: &Supply,
+) -> Result<Snapshot> {
+    let layers = manifest.layers().iter();
+    let layers = layers.map(|layer| Follow::new(content, supply, layer.digest()));
+    let (progress, cancelled) = (Progress::none(), &supply.cancelled);
+    flatten(
+        snapshots,
+        manifest,
+        configuration,
+        layers.collect(),
+        &progress,
+        cancelled,
+    )
+}
+
+/// Puts the contents of layers together, the lowest first.
+fn flatten<R: Read + Send>(
+    snapshots: &Snapshots,
+    manifest: &ImageManifest,
+    configuration: &ImageConfiguration,
+    contents: Vec<R>,
     progress: &Progress,
     cancelled: &CancellationToken,
 ) -> Result<Snapshot> {
@@ -40,11 +80,6 @@ pub(crate) fn unpack(
     let expected = diff_ids
         .iter()
         .map(|id| sha256(id).ok_or_else(|| malformed(format!("unsupported diff ID {id}"))))
-        .collect::<Result<Vec<_>>>()?;
-    // All are opened first, so that no layer can be collected while earlier ones are read.
-    let files = layers
-        .iter()
-        .map(|layer| content.open_blob(layer.digest()))
         .collect::<Result<Vec<_>>>()?;
     progress.send(ProgressEvent {
         items_name: Some("layers".to_owned()),
@@ -82,9 +117,9 @@ pub(crate) fn unpack(
         .open(&disk);
     let mut builder = Builder::new(output.context("failed to create", &disk)?, Options::default())
         .map_err(|error| failed(manifest.config().digest(), error))?;
-    for ((layer, file), expected) in layers.iter().zip(files).zip(expected) {
+    for ((layer, contents), expected) in layers.iter().zip(contents).zip(expected) {
         let reader = Layer {
-            file,
+            contents,
             progress,
             cancelled,
         };
@@ -121,19 +156,19 @@ fn reason(error: &DiskError) -> String {
     }
 }
 
-/// A layer's file, which reports how far it was read and stops when nobody waits for it any more.
-struct Layer<'a> {
-    file: File,
+/// A layer's contents, which report how far they were read and stop when nobody waits for them any more.
+struct Layer<'a, R> {
+    contents: R,
     progress: &'a Progress,
     cancelled: &'a CancellationToken,
 }
 
-impl Read for Layer<'_> {
+impl<R: Read> Read for Layer<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.cancelled.is_cancelled() {
             return Err(io::Error::other("operation cancelled"));
         }
-        let n = self.file.read(buffer)?;
+        let n = self.contents.read(buffer)?;
         self.progress.send(ProgressEvent {
             add_size: i64::try_from(n).ok(),
             ..ProgressEvent::default()

@@ -7,6 +7,7 @@ use container_ipc::{Progress, ProgressEvent};
 use container_resource::{Platform, Reference};
 use futures_util::stream::{self, TryStreamExt};
 use oci_spec::image::{Descriptor, Digest};
+use tokio::sync::oneshot;
 
 use super::blob::Flight;
 use super::error::RegistryError;
@@ -43,12 +44,13 @@ struct Puller<'a> {
 }
 
 /// Pulls an image; the answer is its index. All that belongs to it is stored then, and kept from garbage collection by
-/// `ingest`.
+/// `ingest`. `found` gets the manifests as soon as they are stored, before the blobs are.
 pub(crate) async fn pull(
     sources: &Sources,
     pull: &Pull,
     ingest: &Arc<Ingest>,
     fetching: &Flights<Digest>,
+    found: oneshot::Sender<Vec<Descriptor>>,
     progress: &Progress,
 ) -> Result<Descriptor> {
     let puller = Puller {
@@ -70,6 +72,8 @@ pub(crate) async fn pull(
     puller
         .wanted(&root.descriptor, pull.platform.as_ref(), &mut manifests)
         .await?;
+    // It may be that nobody wants to know.
+    let _ = found.send(manifests.clone());
     puller.blobs(&manifests).await?;
     if graph::kind(root.descriptor.media_type()) == Kind::Index {
         return Ok(root.descriptor);

@@ -389,9 +389,7 @@ async fn endless_headers_are_refused() {
         header.set_path("x").unwrap();
         header.set_cksum();
         let archive = [&header.as_bytes()[..], &vec![b'x'; 32 << 20]].concat();
-        let error = fixture
-            .refuse(&zstd::encode_all(&archive[..], 1).unwrap())
-            .await;
+        let error = fixture.refuse(&zstd::encode_all(&archive[..], 1).unwrap()).await;
         assert!(error.ends_with(text), "{error}");
     }
 }
