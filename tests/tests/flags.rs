@@ -117,6 +117,78 @@ fn process_and_resource_options() {
 }
 
 #[test]
+fn additional_options() {
+    let system = System::start();
+    let script = r#"
+        echo "hostname=$(hostname)"
+        echo "hosts=$(sed 1,2d /etc/hosts | tr '\t\n' ' ;')"
+        echo "msgmax=$(cat /proc/sys/kernel/msgmax)"
+        echo "caps=$(awk '/CapEff/ { print $2 }' /proc/self/status)"
+        echo "hidden=$(grep -c -E ' (/proc/[a-z]|/sys/firmware)' /proc/mounts)"
+        echo "groups=$(awk '/^Groups/ { $1 = ""; print }' /proc/self/status)"
+        echo "pids=$(cat /sys/fs/cgroup/pids.max)"
+        echo "cpu=$(cat /sys/fs/cgroup/cpu.max) $(nproc)"
+        trap 'echo "stopped=by USR2"; exit 0' USR2
+        trap '' TERM
+        while :; do sleep 0.1; done
+    "#;
+    system.ok([
+        "run",
+        "-d",
+        "--name",
+        "extra",
+        "--hostname",
+        "db.example",
+        "--add-host",
+        "one:192.0.2.1",
+        "--add-host",
+        "gate:host-gateway",
+        "--sysctl",
+        "kernel.msgmax=9000",
+        "--privileged",
+        "--group-add",
+        "1234",
+        "--pids-limit",
+        "50",
+        "--cpus",
+        "1.5",
+        "--stop-signal",
+        "USR2",
+        "--stop-timeout",
+        "60",
+        "--pull",
+        "never",
+        "busybox",
+        "sh",
+        "-c",
+        script,
+    ]);
+    container_tests::eventually(std::time::Duration::from_secs(20), "the script", || {
+        system.run(["logs", "extra"]).stdout.contains("cpu=")
+    });
+    system.ok(["stop", "extra"]);
+    let text = system.ok(["logs", "extra"]);
+    assert_eq!(value(&text, "hostname"), "db.example");
+    assert_eq!(value(&text, "hosts"), "192.0.2.1 one;10.0.2.2 gate;", "{text}");
+    assert_eq!(value(&text, "msgmax"), "9000");
+    assert_eq!(
+        value(&text, "caps").trim_start_matches('0'),
+        "1ffffffffff",
+        "{text}"
+    );
+    assert_eq!(value(&text, "hidden"), "0", "{text}");
+    assert!(
+        value(&text, "groups").split(' ').any(|group| group == "1234"),
+        "{text}"
+    );
+    assert_eq!(value(&text, "pids"), "50");
+    assert_eq!(value(&text, "cpu"), "150000 100000 2");
+    assert_eq!(value(&text, "stopped"), "by USR2");
+    let absent = system.fails(["run", "--rm", "--pull", "never", "no-such-image", "true"]);
+    assert!(absent.stderr.contains("no-such-image"), "{absent:?}");
+}
+
+#[test]
 fn the_scratch_disk_has_the_journal_that_was_asked_for() {
     let system = System::start();
     system.ok([

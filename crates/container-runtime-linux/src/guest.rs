@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use container_ipc::Error;
-use container_resource::{Attachment, ContainerConfiguration};
+use container_resource::{Attachment, ContainerConfiguration, ExtraHost};
 use container_sandbox::Agent;
 use container_sandbox::proto::{
     ConfigureDnsRequest, ConfigureHostsRequest, IpAddrAddRequest, IpLinkSetRequest, IpRouteAddDefaultRequest,
@@ -118,7 +118,11 @@ pub(crate) async fn configure_names(
     agent.mkdir(etc).await?;
     let hosts = ConfigureHostsRequest {
         location: location.clone(),
-        entries: hosts(&spec::hostname(configuration), attachments),
+        entries: hosts(
+            &spec::hostname(configuration),
+            &configuration.extra_hosts,
+            attachments,
+        ),
         comment: None,
     };
     agent.configure_hosts(hosts).await?;
@@ -139,7 +143,7 @@ pub(crate) async fn configure_names(
     agent.configure_dns(request).await.map(|_| ())
 }
 
-fn hosts(hostname: &str, attachments: &[Attachment]) -> Vec<HostsEntry> {
+fn hosts(hostname: &str, extra: &[ExtraHost], attachments: &[Attachment]) -> Vec<HostsEntry> {
     let entry = |address: &str, name: &str| HostsEntry {
         ip_address: address.to_owned(),
         hostnames: vec![name.to_owned()],
@@ -149,7 +153,20 @@ fn hosts(hostname: &str, attachments: &[Attachment]) -> Vec<HostsEntry> {
         let address = first.ipv4_address.split('/').next().unwrap_or_default();
         entry(address, hostname)
     });
-    [entry("127.0.0.1", "localhost")].into_iter().chain(own).collect()
+    let gateway = attachments.first().map(|first| first.ipv4_gateway.as_str());
+    let extra = extra.iter().filter_map(|host| {
+        let address = match host.address.as_str() {
+            // Without a network the host is nowhere.
+            ExtraHost::GATEWAY => gateway?,
+            address => address,
+        };
+        Some(entry(address, &host.hostname))
+    });
+    [entry("127.0.0.1", "localhost")]
+        .into_iter()
+        .chain(own)
+        .chain(extra)
+        .collect()
 }
 
 /// Freezes the processes of the container `id`, or lets them go on.
@@ -194,6 +211,11 @@ mod tests {
             mtu: None,
             variant: None,
         };
+        let extra =
+            [("db", "192.0.2.1"), ("host", ExtraHost::GATEWAY)].map(|(hostname, address)| ExtraHost {
+                hostname: hostname.to_owned(),
+                address: address.to_owned(),
+            });
         let lines = |entries: Vec<HostsEntry>| -> Vec<String> {
             entries
                 .iter()
@@ -201,9 +223,17 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            lines(hosts("web", &[attachment])),
-            ["127.0.0.1 localhost", "10.0.2.15 web"]
+            lines(hosts("web", &extra, &[attachment])),
+            [
+                "127.0.0.1 localhost",
+                "10.0.2.15 web",
+                "192.0.2.1 db",
+                "10.0.2.2 host"
+            ]
         );
-        assert_eq!(lines(hosts("web", &[])), ["127.0.0.1 localhost"]);
+        assert_eq!(
+            lines(hosts("web", &extra, &[])),
+            ["127.0.0.1 localhost", "192.0.2.1 db"]
+        );
     }
 }

@@ -8,9 +8,9 @@ use container_resource::{
 };
 use oci_spec::runtime::{
     Capability, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace,
-    LinuxNamespaceBuilder, LinuxNamespaceType, LinuxResourcesBuilder, Mount, MountBuilder, PosixRlimit,
-    PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec, SpecBuilder,
-    UserBuilder,
+    LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPidsBuilder, LinuxResourcesBuilder, Mount, MountBuilder,
+    PosixRlimit, PosixRlimitBuilder, PosixRlimitType, Process, ProcessBuilder, RootBuilder, Spec,
+    SpecBuilder, UserBuilder,
 };
 
 use crate::error::Error;
@@ -117,8 +117,11 @@ pub(crate) fn process(
     Ok(process)
 }
 
-/// The guest's host name: the first label of the first network's name, else the id.
+/// The guest's host name: what was asked for, else the first label of the first network's name, else the id.
 pub(crate) fn hostname(configuration: &ContainerConfiguration) -> String {
+    if let Some(hostname) = &configuration.hostname {
+        return hostname.clone();
+    }
     let full = configuration
         .networks
         .first()
@@ -139,8 +142,11 @@ fn rlimit(limit: &Rlimit) -> Result<PosixRlimit, Error> {
 fn linux(configuration: &ContainerConfiguration) -> Result<oci_spec::runtime::Linux, Error> {
     let resources = &configuration.resources;
     let memory = i64::try_from(resources.memory_in_bytes).unwrap_or(i64::MAX);
-    let quota = i64::from(resources.cpus) * i64::try_from(CPU_PERIOD).unwrap_or(i64::MAX);
+    let all = u64::from(resources.cpus) * CPU_PERIOD;
+    let quota = i64::try_from(resources.cpu_quota.unwrap_or(all)).unwrap_or(i64::MAX);
+    let pids = resources.pids_limit.map_or(-1, i64::from);
     let limits = LinuxResourcesBuilder::default()
+        .pids(LinuxPidsBuilder::default().limit(pids).build()?)
         .memory(LinuxMemoryBuilder::default().limit(memory).build()?)
         .cpu(
             LinuxCpuBuilder::default()

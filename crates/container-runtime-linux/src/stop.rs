@@ -26,7 +26,12 @@ pub(crate) async fn stop(runtime: &Arc<Runtime>, options: StopOptions) -> Result
         (Step::Running, Some(guest), Some(init)) => {
             // Frozen processes could not obey.
             let _ = runtime.freeze(false).await;
-            let grace = Duration::from_secs(options.timeout_in_seconds.into());
+            let grace = Duration::from_secs(
+                options
+                    .timeout_in_seconds
+                    .unwrap_or(StopOptions::DEFAULT_TIMEOUT)
+                    .into(),
+            );
             for (number, limit) in [(number, grace), (signal::KILL, KILL_LIMIT)] {
                 // A guest that does not answer is handled like a process that does not obey.
                 if let Err(error) = init.kill(&guest, number).await {

@@ -49,6 +49,9 @@ pub(crate) fn configuration(id: &str) -> ContainerConfiguration {
         masked_paths: None,
         readonly_paths: None,
         journal: None,
+        hostname: None,
+        extra_hosts: Vec::new(),
+        stop_timeout: None,
         restart_policy: None,
     }
 }

@@ -152,7 +152,7 @@ fn wrong_and_missing_values() {
     refused(
         &["stop", "-t", "soon", "x"],
         "Error: The value 'soon' is invalid for '--time <time>'\n\
-         Help:  --time <time>  Grace period in seconds\n\
+         Help:  --time <time>  Grace period in seconds; 5 when absent, or the container's own\n\
          Usage: container stop [--all] [--signal <signal>] [--time <time>] [--debug] [<container-ids> ...]\n\
          \x20 See 'container stop --help' for more information.\n",
     );

@@ -88,9 +88,32 @@ pub struct ContainerConfiguration {
     /// The journal of the container's own disk; absent means an ordered one. An addition, as everything below.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub journal: Option<Journal>,
+    /// The host name in the guest; absent means the first label of the name on the first network.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hostname: Option<String>,
+    /// Further names in `/etc/hosts`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub extra_hosts: Vec<ExtraHost>,
+    /// Seconds that `stop` gives the container; absent means 5.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stop_timeout: Option<u32>,
     /// Whether the container is started again when it ends; absent means that it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub restart_policy: Option<RestartPolicy>,
+}
+
+/// A name that a container's `/etc/hosts` has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtraHost {
+    /// The name.
+    pub hostname: String,
+    /// Its IPv4 or IPv6 address, or [`GATEWAY`](Self::GATEWAY).
+    pub address: String,
+}
+
+impl ExtraHost {
+    /// Stands for the gateway of the container's first network.
+    pub const GATEWAY: &str = "host-gateway";
 }
 
 /// Processors, memory and disk of a container.
@@ -106,6 +129,13 @@ pub struct Resources {
     /// Capacity of the scratch disk in bytes; absent means the default.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub storage: Option<u64>,
+    /// Processor time that the container may use, in microseconds per 100 milliseconds; absent means all of its
+    /// processors' time. An addition.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cpu_quota: Option<u64>,
+    /// How many processes and threads the container may have; absent means as many as fit. An addition.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pids_limit: Option<u32>,
 }
 
 impl Resources {
@@ -120,6 +150,8 @@ impl Default for Resources {
             memory_in_bytes: bytesize::GIB,
             cpu_overhead: 1,
             storage: None,
+            cpu_quota: None,
+            pids_limit: None,
         }
     }
 }

@@ -24,7 +24,8 @@ pub mod statistics;
 pub mod time;
 
 pub use container::{
-    ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatus, Resources,
+    ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatus, ExtraHost,
+    Resources,
 };
 pub use disk_usage::{DiskUsage, DiskUsageStats};
 pub use filesystem::{Filesystem, FilesystemType};

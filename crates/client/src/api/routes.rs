@@ -214,14 +214,21 @@ pub struct ContainerStopRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StopOptions {
-    /// Seconds between the signal and SIGKILL.
-    pub timeout_in_seconds: u32,
+    /// Seconds between the signal and SIGKILL; absent means the container's own, else
+    /// [`DEFAULT_TIMEOUT`](Self::DEFAULT_TIMEOUT).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timeout_in_seconds: Option<u32>,
     /// The signal; absent means the image's, else SIGTERM.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signal: Option<String>,
     /// The whole system stops: what the container's restart policy says is done when it starts again.
     #[serde(default)]
     pub with_system: bool,
+}
+
+impl StopOptions {
+    /// Seconds between the signal and SIGKILL for containers that ask for nothing else.
+    pub const DEFAULT_TIMEOUT: u32 = 5;
 }
 
 /// What [`ContainerRestart`] takes.

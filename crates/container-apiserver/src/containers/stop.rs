@@ -37,7 +37,11 @@ impl Containers {
         self.0.work.finish(operation).await
     }
 
-    pub(super) async fn stop_one(&self, container: &Container, options: StopOptions) -> Result<(), Error> {
+    pub(super) async fn stop_one(
+        &self,
+        container: &Container,
+        mut options: StopOptions,
+    ) -> Result<(), Error> {
         container.settled().await;
         if !options.with_system {
             container.bundle.hold()?;
@@ -46,7 +50,13 @@ impl Containers {
             return Ok(());
         };
         run.ask_to_end();
-        let bound = Duration::from_secs(options.timeout_in_seconds.into()) + STOP_MARGIN;
+        let configured = container.record().configuration.stop_timeout;
+        let grace = options
+            .timeout_in_seconds
+            .or(configured)
+            .unwrap_or(StopOptions::DEFAULT_TIMEOUT);
+        options.timeout_in_seconds = Some(grace);
+        let bound = Duration::from_secs(grace.into()) + STOP_MARGIN;
         if !run.is_booted() {
             return self.kill_helper(container, &run).await;
         }

@@ -192,7 +192,7 @@ impl Installation {
 
     pub(crate) async fn stop(&self, id: &str, seconds: u32) -> Result<(), Error> {
         let options = StopOptions {
-            timeout_in_seconds: seconds,
+            timeout_in_seconds: Some(seconds),
             signal: None,
             ..StopOptions::default()
         };

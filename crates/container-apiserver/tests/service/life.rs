@@ -180,7 +180,7 @@ async fn stopping_and_killing_follow_the_rules() -> TestResult {
             .to_owned())
     );
     let nonsense = StopOptions {
-        timeout_in_seconds: 1,
+        timeout_in_seconds: Some(1),
         signal: Some("NONSENSE".to_owned()),
         ..StopOptions::default()
     };

@@ -3,11 +3,19 @@
 use clap::Args;
 
 use super::dns::DnsFlags;
+use super::values::Pull;
 
 /// Options for the container itself (`run`, `create`).
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Management options")]
 pub struct ManagementFlags {
+    /// Add a name to /etc/hosts.
+    #[arg(
+        long,
+        value_name = "host",
+        help = "Add a name to /etc/hosts: <name>:<ip>, or <name>:host-gateway"
+    )]
+    pub add_host: Vec<String>,
     /// Architecture to choose from a multi-platform image.
     #[arg(short = 'a', long, value_name = "arch")]
     pub arch: Option<String>,
@@ -37,6 +45,12 @@ pub struct ManagementFlags {
     /// Replace the image entrypoint.
     #[arg(long, value_name = "cmd")]
     pub entrypoint: Option<String>,
+    /// Additional group of the process.
+    #[arg(long, value_name = "gid")]
+    pub group_add: Vec<u32>,
+    /// Host name in the container.
+    #[arg(long, value_name = "hostname")]
+    pub hostname: Option<String>,
     /// Run under a small signal-forwarding/reaping init.
     #[arg(long)]
     pub init: bool,
@@ -93,6 +107,16 @@ pub struct ManagementFlags {
     /// Operating system to choose from the image.
     #[arg(long, value_name = "os", default_value = "linux")]
     pub os: String,
+    /// Limit of processes and threads.
+    #[arg(
+        long,
+        value_name = "limit",
+        help = "Limit of processes and threads; -1 for none"
+    )]
+    pub pids_limit: Option<i64>,
+    /// All capabilities, nothing hidden or read-only.
+    #[arg(long)]
+    pub privileged: bool,
     /// Forward a host port.
     #[arg(
         short = 'p',
@@ -108,6 +132,9 @@ pub struct ManagementFlags {
         help = "Platform to choose: os/arch[/variant]; wins over --os and --arch"
     )]
     pub platform: Option<String>,
+    /// When to pull the image.
+    #[arg(long, value_name = "when", default_value = "missing")]
+    pub pull: Pull,
     /// Expose a guest unix socket on the host.
     #[arg(
         long,
@@ -148,6 +175,23 @@ pub struct ManagementFlags {
     /// Size of /dev/shm.
     #[arg(long, value_name = "shm-size")]
     pub shm_size: Option<String>,
+    /// Signal that stop sends first.
+    #[arg(
+        long,
+        value_name = "signal",
+        help = "Signal that stop sends first: name or number"
+    )]
+    pub stop_signal: Option<String>,
+    /// Grace period of stop in seconds.
+    #[arg(long, value_name = "seconds")]
+    pub stop_timeout: Option<u32>,
+    /// Set a kernel parameter.
+    #[arg(
+        long,
+        value_name = "sysctl",
+        help = "Set a kernel parameter in the guest: <name>=<value>"
+    )]
+    pub sysctl: Vec<String>,
     /// Mount a tmpfs.
     #[arg(long, value_name = "tmpfs", help = "Mount a tmpfs at an absolute path")]
     pub tmpfs: Vec<String>,

@@ -7,8 +7,13 @@ use clap::Args;
 #[command(next_help_heading = "Resource options")]
 pub struct ResourceFlags {
     /// Number of virtual CPUs.
-    #[arg(short = 'c', long, value_name = "cpus")]
-    pub cpus: Option<i64>,
+    #[arg(
+        short = 'c',
+        long,
+        value_name = "cpus",
+        help = "Number of virtual CPUs; 1.5 is two of which the container uses three quarters"
+    )]
+    pub cpus: Option<f64>,
     /// Memory of the VM.
     #[arg(
         short = 'm',

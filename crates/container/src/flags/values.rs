@@ -36,6 +36,18 @@ pub enum PropertyFormat {
     Toml,
 }
 
+/// When `run` and `create` pull their image.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// Every time.
+    Always,
+    /// When it is not stored.
+    #[default]
+    Missing,
+    /// Not at all.
+    Never,
+}
+
 /// Style of the progress display (behaviour.md 6).
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProgressKind {

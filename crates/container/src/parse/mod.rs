@@ -2,8 +2,10 @@
 //! what exists on the host comes in through a parameter, so that errors and results are the same everywhere.
 
 pub mod capability;
+pub mod cpus;
 pub mod dns;
 pub mod env;
+pub mod host;
 pub mod journal;
 pub mod key_value;
 pub mod label;
@@ -16,6 +18,7 @@ pub mod path_list;
 pub mod platform;
 pub mod publish;
 pub mod publish_socket;
+pub mod sysctl;
 pub mod ulimit;
 pub mod user;
 pub mod volume;

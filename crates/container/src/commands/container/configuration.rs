@@ -8,8 +8,9 @@ use container_ipc::Error;
 use container_resource::image::ImageConfiguration;
 use container_resource::network::AttachmentOptions;
 use container_resource::{
-    AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, Filesystem, ImageDescription, Journal,
-    Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths, time,
+    AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, ExtraHost, Filesystem,
+    ImageDescription, Journal, Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths,
+    time,
 };
 use oci_spec::image::Config;
 
@@ -20,7 +21,9 @@ use crate::flags::process::ProcessFlags;
 use crate::flags::resource::ResourceFlags;
 use crate::parse::env::Environment;
 use crate::parse::mount::Mount;
-use crate::parse::{capability, dns, journal, label, memory, mount, network, path_list, ulimit, user};
+use crate::parse::{
+    capability, cpus, dns, host, journal, label, memory, mount, network, path_list, sysctl, ulimit, user,
+};
 
 /// The built-in network.
 pub(super) const DEFAULT_NETWORK: &str = "default";
@@ -45,6 +48,11 @@ pub(super) struct Options {
     masked_paths: Vec<String>,
     readonly_paths: Vec<String>,
     journal: Option<Journal>,
+    hostname: Option<String>,
+    extra_hosts: Vec<ExtraHost>,
+    sysctls: BTreeMap<String, String>,
+    stop_signal: Option<String>,
+    stop_timeout: Option<u32>,
     restart_policy: Option<RestartPolicy>,
     shm_size: Option<u64>,
     virtualization: bool,
@@ -62,6 +70,7 @@ struct Process {
     user: Option<String>,
     uid: Option<u32>,
     gid: Option<u32>,
+    groups: Vec<u32>,
     rlimits: Vec<Rlimit>,
     terminal: bool,
 }
@@ -84,6 +93,11 @@ impl Options {
         let domain = system.dns.domain.as_deref();
         let mut environment = Environment::default();
         add_environment(&mut environment, process)?;
+        let (privileges, masked, readonly): (_, &[&str], &[&str]) = if management.privileged {
+            (vec!["ALL".to_owned()], &[], &[])
+        } else {
+            (Vec::new(), &paths::MASKED, &paths::READONLY)
+        };
         Ok(Self {
             runtime: management.runtime.clone(),
             process: Process {
@@ -96,23 +110,29 @@ impl Options {
                 user: process.user.clone(),
                 uid: process.uid,
                 gid: process.gid,
+                groups: management.group_add.clone(),
                 rlimits: ulimit::parse_all(&process.ulimit)?,
                 terminal: process.tty,
             },
-            resources: resources(resource, system)?,
+            resources: resources(resource, management, system)?,
             labels: label::parse(&management.label)?,
             mounts: mounts(management)?,
             networks: networks(&management.network, &id, domain)?,
             dns: dns::parse(&management.dns, management.no_dns, domain).map_err(Failure::Usage)?,
-            cap_add: capability::parse(&management.cap_add)?,
+            cap_add: capability::parse(&[privileges, management.cap_add.clone()].concat())?,
             cap_drop: capability::parse(&management.cap_drop)?,
-            masked_paths: path_list::parse(&paths::MASKED, &management.masked_path, "--masked-path")?,
-            readonly_paths: path_list::parse(
-                &paths::READONLY,
-                &management.read_only_path,
-                "--read-only-path",
-            )?,
+            masked_paths: path_list::parse(masked, &management.masked_path, "--masked-path")?,
+            readonly_paths: path_list::parse(readonly, &management.read_only_path, "--read-only-path")?,
             journal: management.journal.as_deref().map(journal::parse).transpose()?,
+            hostname: management.hostname.as_deref().map(host::name).transpose()?,
+            extra_hosts: management
+                .add_host
+                .iter()
+                .map(|text| host::extra(text))
+                .collect::<Result<_, _>>()?,
+            sysctls: sysctl::parse(&management.sysctl)?,
+            stop_signal: management.stop_signal.clone(),
+            stop_timeout: management.stop_timeout,
             restart_policy: restart(management.restart.as_deref())?,
             shm_size: management.shm_size.as_deref().map(memory::bytes).transpose()?,
             virtualization: management.virtualization,
@@ -146,7 +166,7 @@ impl Options {
             networks: self.networks,
             dns: self.dns,
             labels: self.labels,
-            sysctls: BTreeMap::new(),
+            sysctls: self.sysctls,
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
             rosetta: false,
@@ -155,10 +175,13 @@ impl Options {
             read_only: self.read_only,
             use_init: self.use_init,
             shm_size: self.shm_size,
-            stop_signal: config.stop_signal().clone(),
+            stop_signal: self.stop_signal.or_else(|| config.stop_signal().clone()),
             masked_paths: Some(self.masked_paths),
             readonly_paths: Some(self.readonly_paths),
             journal: self.journal,
+            hostname: self.hostname,
+            extra_hosts: self.extra_hosts,
+            stop_timeout: self.stop_timeout,
             restart_policy: self.restart_policy,
         })
     }
@@ -184,7 +207,9 @@ impl Process {
             ));
         };
         let default_user = user::of_image(config.user().as_deref());
-        let (user, supplemental_groups) = user::parse(self.user.as_deref(), self.uid, self.gid, default_user);
+        let (user, mut supplemental_groups) =
+            user::parse(self.user.as_deref(), self.uid, self.gid, default_user);
+        supplemental_groups.extend(self.groups);
         let directory = self
             .workdir
             .or_else(|| config.working_dir().clone())
@@ -218,14 +243,14 @@ pub(super) fn add_environment(environment: &mut Environment, flags: &ProcessFlag
     Ok(())
 }
 
-fn resources(flags: &ResourceFlags, system: &SystemConfiguration) -> Result<Resources, Failure> {
-    let cpus = match flags.cpus {
-        None => system.container.cpus,
-        Some(cpus) => u32::try_from(cpus).ok().filter(|cpus| *cpus > 0).ok_or_else(|| {
-            Failure::error(format!(
-                "invalid CPU count '{cpus}'. Must be a positive integer (e.g., 4)."
-            ))
-        })?,
+fn resources(
+    flags: &ResourceFlags,
+    management: &ManagementFlags,
+    system: &SystemConfiguration,
+) -> Result<Resources, Failure> {
+    let (cpus, cpu_quota) = match flags.cpus {
+        None => (system.container.cpus, None),
+        Some(cpus) => cpus::parse(cpus)?,
     };
     let memory_in_bytes = match &flags.memory {
         None => system.container.memory.bytes_in_whole_mib(),
@@ -234,6 +259,8 @@ fn resources(flags: &ResourceFlags, system: &SystemConfiguration) -> Result<Reso
     Ok(Resources {
         cpus,
         memory_in_bytes,
+        cpu_quota,
+        pids_limit: pids_limit(management.pids_limit)?,
         ..Resources::default()
     })
 }
@@ -242,6 +269,16 @@ fn resources(flags: &ResourceFlags, system: &SystemConfiguration) -> Result<Reso
 pub(super) fn restart(text: Option<&str>) -> Result<Option<RestartPolicy>, Error> {
     let Some(text) = text else { return Ok(None) };
     RestartPolicy::parse(text).map_err(|error| Error::invalid_argument(error.to_string()))
+}
+
+/// The limit of `--pids-limit`; a negative one is none.
+fn pids_limit(limit: Option<i64>) -> Result<Option<u32>, Failure> {
+    let Some(limit) = limit.filter(|limit| *limit >= 0) else {
+        return Ok(None);
+    };
+    let valid = u32::try_from(limit).ok().filter(|limit| *limit > 0);
+    let error = || Failure::error(format!("invalid limit of processes '{limit}'"));
+    valid.ok_or_else(error).map(Some)
 }
 
 /// tmpfs mounts, then `--mount`s. Other kinds are refused before this is asked.

@@ -16,6 +16,7 @@ use crate::flags::management::ManagementFlags;
 use crate::flags::process::ProcessFlags;
 use crate::flags::registry::RegistryFlags;
 use crate::flags::resource::ResourceFlags;
+use crate::flags::values::Pull;
 use crate::parse::platform;
 use crate::progress::Progress;
 use crate::services::Services;
@@ -49,9 +50,23 @@ pub(super) async fn prepare(
     refuse_taken(api, &options.id).await?;
     let images = services.images().await?;
     progress.step("Fetching image");
-    let (image, variant) = images
-        .fetch(asked.image, &platform, &how, progress.sender())
-        .await?;
+    let (image, variant) = match asked.management.pull {
+        Pull::Never => {
+            let image = images.get(asked.image, how.default_domain).await?;
+            let variant = images.variant(&image, &platform).await?;
+            (image, variant)
+        }
+        when => {
+            if when == Pull::Always {
+                images
+                    .pull(asked.image, Some(&platform), &how, progress.sender())
+                    .await?;
+            }
+            images
+                .fetch(asked.image, &platform, &how, progress.sender())
+                .await?
+        }
+    };
     progress.step("Unpacking image");
     images.unpack(&image, Some(&platform), progress.sender()).await?;
     progress.step("Fetching kernel");

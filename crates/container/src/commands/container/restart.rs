@@ -4,8 +4,8 @@ use clap::Args;
 use container_client::api::{ContainerRestartRequest, StopOptions};
 
 use super::launch::dynamic_environment;
-use super::targets::{Candidates, each, resolve};
-use crate::error::{Failure, Outcome};
+use super::targets::{Candidates, each, grace_period, resolve};
+use crate::error::Outcome;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -17,8 +17,13 @@ pub struct Restart {
     #[arg(short = 's', long, value_name = "signal", help = "Signal: name or number")]
     pub signal: Option<String>,
     /// Grace period in seconds.
-    #[arg(short = 't', long, value_name = "time", default_value = "5")]
-    pub time: i32,
+    #[arg(
+        short = 't',
+        long,
+        value_name = "time",
+        help = "Grace period in seconds; 5 when absent, or the container's own"
+    )]
+    pub time: Option<i32>,
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
@@ -29,8 +34,7 @@ pub struct Restart {
 
 impl Restart {
     pub(super) async fn run(self) -> Outcome {
-        let timeout_in_seconds = u32::try_from(self.time)
-            .map_err(|_| Failure::error(format!("invalid grace period '{}'", self.time)))?;
+        let timeout_in_seconds = grace_period(self.time)?;
         let api = Services::from_environment()?.api().await?;
         let candidates = Candidates {
             all: false,

@@ -77,7 +77,10 @@ impl Start {
         let session = match launch.start(&mut progress, None).await {
             Ok(session) => session,
             Err(failure) => {
-                let options = StopOptions::default();
+                let options = StopOptions {
+                    timeout_in_seconds: Some(0),
+                    ..StopOptions::default()
+                };
                 if let Err(error) = api.stop(&self.container_id, options).await {
                     log::debug("failed to stop container", &[("error", &error.long_form())]);
                 }

@@ -3,8 +3,8 @@
 use clap::Args;
 use container_client::api::StopOptions;
 
-use super::targets::{Candidates, each, resolve};
-use crate::error::{Failure, Outcome};
+use super::targets::{Candidates, each, grace_period, resolve};
+use crate::error::Outcome;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -19,8 +19,13 @@ pub struct Stop {
     #[arg(short = 's', long, value_name = "signal", help = "Signal: name or number")]
     pub signal: Option<String>,
     /// Grace period in seconds.
-    #[arg(short = 't', long, value_name = "time", default_value = "5")]
-    pub time: i32,
+    #[arg(
+        short = 't',
+        long,
+        value_name = "time",
+        help = "Grace period in seconds; 5 when absent, or the container's own"
+    )]
+    pub time: Option<i32>,
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
@@ -37,8 +42,7 @@ impl Stop {
             only_running: false,
         };
         candidates.check(&self.container_ids)?;
-        let timeout_in_seconds = u32::try_from(self.time)
-            .map_err(|_| Failure::error(format!("invalid grace period '{}'", self.time)))?;
+        let timeout_in_seconds = grace_period(self.time)?;
         let api = Services::from_environment()?.api().await?;
         let ids = resolve(&api, self.container_ids, candidates).await?;
         let options = StopOptions {

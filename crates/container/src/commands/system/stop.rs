@@ -95,7 +95,7 @@ async fn stop_containers(api: &ApiClient) {
         let (api, id) = (api.clone(), container.id);
         tasks.spawn(async move {
             let options = StopOptions {
-                timeout_in_seconds: GRACE,
+                timeout_in_seconds: Some(GRACE),
                 signal: None,
                 with_system: true,
             };
