@@ -49,11 +49,12 @@ impl Reference {
     ///
     /// When `text` is not a reference.
     pub fn parse_normalized(text: &str, default_domain: &str) -> Result<Self, InvalidReference> {
-        let reference: Self = text.parse()?;
-        if reference.domain.is_some() {
-            return Ok(reference.normalized());
+        let mut reference: Self = text.parse()?;
+        if reference.domain.is_none() {
+            reference = format!("{default_domain}/{text}").parse()?;
         }
-        Ok(format!("{default_domain}/{text}").parse::<Self>()?.normalized())
+        // What was added may make it too long.
+        reference.normalized().to_string().parse()
     }
 
     /// The registry, such as `ghcr.io` or `localhost:5000`.
@@ -273,6 +274,9 @@ mod tests {
         );
         let other = Reference::parse_normalized("a", "ghcr.io").map(|reference| reference.to_string());
         assert_eq!(other.as_deref(), Ok("ghcr.io/a:latest"));
+        let long = |length| normal(&format!("ghcr.io/{}", "x".repeat(length)));
+        assert_eq!(long(240).len(), 255);
+        assert_eq!(long(241), "invalid format for image reference");
     }
 
     #[test]
