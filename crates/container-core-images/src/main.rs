@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use container_client::services;
 use container_config::Roots;
 use container_core_images::{mirrors, router, with_logins};
-use container_image_store::{CredentialsFile, ImageStore, Registries};
+use container_image_store::{ImageStore, Registries, UserSecrets};
 use container_ipc::{Endpoint, Listener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ async fn start() -> anyhow::Result<()> {
     container_ipc::ensure_private_dir(&runtime_dir)?;
     let configuration = container_config::load(&roots)?;
     let registries = Registries {
-        secrets: Some(Arc::new(CredentialsFile::new(&roots.app))),
+        secrets: Some(Arc::new(UserSecrets::new(&roots.app))),
         mirrors: mirrors(&configuration),
         ..Registries::from_environment(|name| std::env::var(name).ok())
     };

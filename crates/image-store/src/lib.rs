@@ -37,7 +37,7 @@ mod usage;
 pub use archive::Loaded;
 pub use error::Error;
 pub use gc::Collected;
-pub use registry::{Credentials, CredentialsFile, Mirror, Registries, RegistryError, Secrets};
+pub use registry::{Credentials, Mirror, Registries, RegistryError, Secrets, UserSecrets};
 pub use snapshot::Snapshot;
 pub use store::{ImageStore, PullRequest};
 pub use usage::DiskUsage;

@@ -24,7 +24,7 @@ mod upload;
 pub use environment::{Credentials, Registries};
 pub use error::RegistryError;
 pub use mirror::Mirror;
-pub use secrets::{CredentialsFile, Secrets};
+pub use secrets::{Secrets, UserSecrets};
 
 pub(crate) use connection::{Access, Connection};
 pub(crate) use mirror::Sources;

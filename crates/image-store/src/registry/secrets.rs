@@ -1,6 +1,9 @@
 //! Where logins are kept: the seam between what the platforms have for secrets (behaviour reference, 20.3).
 
+#[cfg(not(target_os = "macos"))]
 mod file;
+#[cfg(target_os = "macos")]
+mod keychain;
 
 use std::fmt;
 
@@ -8,7 +11,10 @@ use container_resource::{RegistryResource, Secret};
 
 use crate::error::Result;
 
-pub use file::CredentialsFile;
+#[cfg(not(target_os = "macos"))]
+pub use file::CredentialsFile as UserSecrets;
+#[cfg(target_os = "macos")]
+pub use keychain::Keychain as UserSecrets;
 
 /// A store of at most one login per registry. Its calls may block.
 pub trait Secrets: fmt::Debug + Send + Sync {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use container_image_store::{Credentials, CredentialsFile, Registries};
+use container_image_store::{Credentials, Registries, UserSecrets};
 use serde_json::json;
 
 use crate::pull::{Registry, Store};
@@ -15,7 +15,7 @@ use crate::support::small_layout;
 /// Settings with a store of logins and a `config.json` in `dir`.
 fn settings(dir: &Path) -> Registries {
     Registries {
-        secrets: Some(Arc::new(CredentialsFile::new(&dir.join("root")))),
+        secrets: Some(Arc::new(UserSecrets::new(&dir.join("root")))),
         docker_config: Some(dir.join("config.json")),
         retry_delay: Duration::from_millis(1),
         ..Registries::default()
