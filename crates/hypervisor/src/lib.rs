@@ -25,9 +25,14 @@ mod kernel_args;
 mod machine;
 #[cfg(target_os = "linux")]
 pub mod qemu;
+// Its tests need no framework.
+#[cfg(any(target_os = "macos", test))]
+pub mod vz;
 
 #[cfg(target_os = "linux")]
 pub use qemu as platform;
+#[cfg(target_os = "macos")]
+pub use vz as platform;
 
 pub use boot_log::BootLog;
 pub use config::{Architecture, Disk, MacAddress, Nic, NicKind, UserNetwork, VmConfig};
