@@ -7,7 +7,7 @@ BIN = $(or $(CARGO_TARGET_DIR),target)/release
 PLUGINS = container-core-images container-runtime-linux
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test build release kernel init lint fmt check-darwin bench install clean
+.PHONY: help quickstart test build release kernel init lint fmt check-darwin bench man install clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,12 +42,23 @@ check-darwin: ## type-check and lint the macOS side
 bench: release ## measure what docs/specification.md promises
 	@for bench in boot cold-start parallel cli exec memory unpack; do scripts/bench/$$bench.sh || exit 1; done
 
-install: release ## install the programs into PREFIX (default /usr/local)
+man: ## write manual pages into build/man
+	cargo run --quiet --release --locked -p container --example man-pages -- build/man
+
+install: release man ## install programs, manual pages and completions into PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(BIN)/container $(BIN)/container-apiserver $(DESTDIR)$(PREFIX)/bin
 	for plugin in $(PLUGINS); do \
 	  install -d $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin && \
 	  install -m 0755 $(BIN)/$$plugin $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin || exit 1; \
+	done
+
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 0644 build/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	for shell in bash:bash-completion/completions/container zsh:zsh/site-functions/_container \
+	  fish:fish/vendor_completions.d/container.fish; do \
+	  mkdir -p "$$(dirname $(DESTDIR)$(PREFIX)/share/$${shell#*:})" && \
+	  $(BIN)/container --generate-completion-script $${shell%%:*} > $(DESTDIR)$(PREFIX)/share/$${shell#*:} || exit 1; \
 	done
 
 clean: ## remove what was built here (the kernel cache in ~/.cache stays)

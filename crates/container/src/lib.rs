@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod completion;
 mod error;
 pub mod fetch;
 pub mod flags;
@@ -23,7 +24,7 @@ pub mod stats;
 pub mod terminal;
 pub mod version;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 pub use error::{Failure, Outcome, USAGE_STATUS};
@@ -43,6 +44,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
+    if let Some(shell) = std::env::var_os(completion::VARIABLE) {
+        return complete(&shell, &argv);
+    }
     match invocation::parse(argv, &words) {
         Invocation::Print(text) => {
             output::print(&text);
@@ -55,6 +59,20 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Invocation::Run(command, context) => {
             log::set_debug(context.debug);
             execute(*command, &context).map_or_else(|failure| report(&failure, &words), ExitCode::from)
+        }
+    }
+}
+
+/// Answers a completion script, whose user is shown nothing but candidates.
+fn complete(shell: &OsStr, argv: &[OsString]) -> ExitCode {
+    match completion::candidates(&shell.to_string_lossy(), argv) {
+        Ok(text) => {
+            output::print_bytes(&text);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            output::print_error(&format!("Error: {error}"));
+            ExitCode::FAILURE
         }
     }
 }

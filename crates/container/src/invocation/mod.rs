@@ -9,9 +9,8 @@ use clap::{ArgMatches, FromArgMatches};
 
 use crate::cli::{self, Cli, Command};
 use crate::error::{Failure, USAGE_STATUS};
-use crate::flags::values::CompletionShell;
 use crate::help::{self, Located, Look};
-use crate::{Context, plugins, terminal, version};
+use crate::{Context, completion, plugins, terminal, version};
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub fn parse(argv: Vec<OsString>, words: &[String]) -> Invocation {
         return Invocation::Print(format!("{}\n", help::dump::dump(&root)));
     }
     if let Some(shell) = cli.generate_completion_script {
-        return Invocation::Print(completions(root, shell));
+        return Invocation::Print(completion::script(shell));
     }
     choose(&root, cli.command, debug_given(&matches), words)
 }
@@ -117,15 +116,4 @@ fn debug_given(matches: &ArgMatches) -> bool {
     here || matches
         .subcommand()
         .is_some_and(|(_, matches)| debug_given(matches))
-}
-
-fn completions(mut root: clap::Command, shell: CompletionShell) -> String {
-    let shell = match shell {
-        CompletionShell::Zsh => clap_complete::Shell::Zsh,
-        CompletionShell::Bash => clap_complete::Shell::Bash,
-        CompletionShell::Fish => clap_complete::Shell::Fish,
-    };
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut root, "container", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
 }
