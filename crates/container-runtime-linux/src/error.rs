@@ -23,6 +23,9 @@ pub enum Error {
     /// The scratch disk could not be made.
     #[error("failed to create the scratch disk: {0}")]
     ScratchDisk(String),
+    /// A network address could not be had.
+    #[error("failed to attach to the network: {0}")]
+    Network(#[source] io::Error),
     /// The virtual machine failed.
     #[error("{}", chain(.0))]
     Machine(#[from] container_hypervisor::Error),

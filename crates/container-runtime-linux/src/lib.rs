@@ -7,6 +7,7 @@
 mod error;
 mod guest;
 mod machine;
+mod network;
 mod process;
 mod relay;
 mod routes;

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +10,16 @@ use container_client::phases::Stopwatch;
 use container_client::{Bundle, BundleConfiguration};
 use container_ext4::{Directory, Journal, JournalMode, Options};
 use container_hypervisor::{
-    AGENT_PORT, Architecture, Connection, Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork,
-    VirtualMachine, VmConfig, platform,
+    AGENT_PORT, Architecture, Connection, Disk, Hypervisor, Nic, VirtualMachine, VmConfig, platform,
 };
 use container_ipc::Error;
-use container_resource::{Attachment, AttachmentConfiguration, ContainerConfiguration, Resources};
+use container_resource::{Attachment, ContainerConfiguration, Resources};
 use container_sandbox::Agent;
 use container_sandbox::proto::UmountRequest;
 
 use crate::error::Error as RuntimeError;
 use crate::guest;
+use crate::network;
 use crate::process::{Guest, limited};
 
 /// Memory of the machine beyond the container's limit, in bytes: the guest's kernel and agent.
@@ -51,12 +50,17 @@ pub(crate) async fn boot(
     let agent = Agent::connect(stream).await?;
     watch.lap("kernel");
     let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
-    let dns = UserNetwork::default().dns.to_string();
-    let default_nameserver = (!attachments.is_empty()).then_some(dns.as_str());
+    let default_nameserver = network::name_server(&attachments);
     let set_up = async {
         let root = async {
             guest::mount_root(&guest.agent, &guest.container).await?;
-            guest::configure_names(&guest.agent, configuration, &attachments, default_nameserver).await
+            guest::configure_names(
+                &guest.agent,
+                configuration,
+                &attachments,
+                default_nameserver.as_deref(),
+            )
+            .await
         };
         tokio::try_join!(
             root,
@@ -78,8 +82,8 @@ async fn power_on(
     let configuration = &container.configuration;
     let networks: Vec<_> = (0..)
         .zip(&configuration.networks)
-        .map(|(index, wanted)| attach(index, wanted))
-        .collect();
+        .map(|(index, wanted)| network::attach(index, wanted))
+        .collect::<Result<_, _>>()?;
     let (nics, attachments): (Vec<Nic>, Vec<Attachment>) = networks.into_iter().unzip();
     let config = VmConfig {
         architecture: if configuration.platform.architecture == "arm64" {
@@ -161,52 +165,6 @@ fn journal(wanted: Option<container_resource::Journal>) -> Journal {
     }
 }
 
-/// The interface for what a container asks for: a network of its own that leads outside.
-fn attach(index: u8, wanted: &AttachmentConfiguration) -> (Nic, Attachment) {
-    let octet = 2 + index % 250;
-    let network = UserNetwork {
-        network: Ipv4Addr::new(10, 0, octet, 0),
-        gateway: Ipv4Addr::new(10, 0, octet, 2),
-        dns: Ipv4Addr::new(10, 0, octet, 3),
-        ..UserNetwork::default()
-    };
-    let requested = wanted.options.mac_address.as_deref().and_then(parse_mac);
-    let mac = requested.unwrap_or_else(random_mac);
-    let attachment = Attachment {
-        network: wanted.network.clone(),
-        hostname: wanted.options.hostname.clone(),
-        ipv4_address: format!("{}/{}", Ipv4Addr::new(10, 0, octet, 15), network.prefix),
-        ipv4_gateway: network.gateway.to_string(),
-        ipv6_address: None,
-        mac_address: Some(mac.to_string()),
-        mtu: wanted.options.mtu,
-        variant: None,
-    };
-    (
-        Nic {
-            mac,
-            kind: NicKind::User(network),
-        },
-        attachment,
-    )
-}
-
-fn parse_mac(text: &str) -> Option<MacAddress> {
-    let bytes: Vec<u8> = text
-        .split([':', '-'])
-        .map(|octet| u8::from_str_radix(octet, 16).ok())
-        .collect::<Option<_>>()?;
-    bytes.try_into().ok().map(MacAddress)
-}
-
-/// A locally administered unicast address that begins with f2, f6, fa or fe, as Apple's do.
-fn random_mac() -> MacAddress {
-    let mut bytes = [0; 6];
-    bytes.copy_from_slice(&uuid::Uuid::new_v4().as_bytes()[..6]);
-    bytes[0] = bytes[0] & 0x0c | 0xf2;
-    MacAddress(bytes)
-}
-
 /// Sets the guest's clock every half minute: a host that slept would leave it behind.
 pub(crate) async fn keep_time(agent: &Agent) -> Infallible {
     loop {
@@ -236,19 +194,6 @@ pub(crate) async fn unmount(guest: &Guest) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mac_addresses() {
-        assert_eq!(
-            parse_mac("02:42-ac:11:00:02")
-                .map(|mac| mac.to_string())
-                .as_deref(),
-            Some("02:42:ac:11:00:02")
-        );
-        assert!(parse_mac("02:42").is_none());
-        assert!([0xf2, 0xf6, 0xfa, 0xfe].contains(&random_mac().0[0]));
-        assert_ne!(random_mac(), random_mac());
-    }
 
     #[test]
     fn the_machine_never_has_more_processors_than_host_and_container() {
