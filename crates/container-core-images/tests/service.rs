@@ -205,3 +205,70 @@ async fn fetching_pulls_once() {
         "maximum number of concurrent downloads must be greater than 0, got 0"
     );
 }
+
+/// A header of a tar archive's member, for a file of `size` bytes.
+#[cfg(target_os = "linux")]
+fn header(path: &str, size: usize) -> [u8; 512] {
+    let mut header = [0; 512];
+    let mut put = |at: usize, text: &str| header[at..at + text.len()].copy_from_slice(text.as_bytes());
+    put(0, path);
+    for (at, number) in [
+        (100, "0000644"),
+        (108, "0000000"),
+        (116, "0000000"),
+        (136, "00000000001"),
+    ] {
+        put(at, number);
+    }
+    put(124, &format!("{size:011o}"));
+    // The sum is taken with spaces in its own place.
+    put(148, "        0");
+    put(257, "ustar");
+    put(263, "00");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    header
+}
+
+/// The peak of a process's resident memory, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib: u64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    kib * 1024
+}
+
+/// What is kept in memory of an image is its names.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_hundred_thousand_files_take_little_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let layer = dir.path().join("layer.tar");
+    let mut archive = Vec::new();
+    for n in 0..100_000 {
+        archive.extend(header(&format!("usr/share/{}/file-{n}", n % 1000), 10));
+        archive.extend(b"content 10");
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    fs::write(&layer, &archive).unwrap();
+    let layout = layout(dir.path(), 1, 100);
+    let image = format!("{}:app", layout.display());
+    run(
+        "umoci",
+        &["raw", "add-layer", "--image", &image, layer.to_str().unwrap()],
+    );
+
+    let root = dir.path().join("root");
+    let service = start(&root);
+    let client = connect(&root).await;
+    let loaded = client.load(&layout, false).await.unwrap();
+    client
+        .unpack(&loaded.image_descriptions[0], None, None)
+        .await
+        .unwrap();
+    let peak = peak_memory(service.0.id());
+    println!("{peak} bytes at most");
+    assert!(peak <= 64 << 20, "{peak} bytes");
+}

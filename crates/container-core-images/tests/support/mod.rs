@@ -18,7 +18,7 @@ pub(crate) const HOW: Fetch<'static> = Fetch {
 };
 
 /// A process that is killed when the test is done with it.
-pub(crate) struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
