@@ -296,8 +296,12 @@ impl Connection {
                 user: user.clone(),
                 secret: secret.clone(),
             },
-            (_, Some(Identity::RefreshToken(_)) | None) => {
-                let reason = describe(asked.status(), &error_body(asked).await);
+            (_, Some(Identity::RefreshToken(_))) => {
+                let reason = "it wants a password, and there is only an identity token for it";
+                return Err(self.denied(reason.to_owned()).await);
+            }
+            (_, None) => {
+                let reason = refusal(asked).await;
                 return Err(self.denied(reason).await);
             }
         };
@@ -331,7 +335,7 @@ impl Connection {
 
     async fn refused(&self, name: &str, response: Response) -> RegistryError {
         let status = response.status();
-        let reason = describe(status, &error_body(response).await);
+        let reason = refusal(response).await;
         let host = self.host.clone();
         match status {
             StatusCode::NOT_FOUND => RegistryError::NotFound {
@@ -374,11 +378,16 @@ fn pause(response: &Response, otherwise: Duration) -> Option<Duration> {
     if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
         return None;
     }
-    let wanted = response.headers().get(RETRY_AFTER);
-    match wanted.and_then(|value| retry_after(value.to_str().ok()?, SystemTime::now())) {
+    match wanted_pause(response) {
         None => Some(otherwise),
         Some(wanted) => (wanted <= MAX_RETRY_AFTER).then_some(wanted),
     }
+}
+
+/// How long an answer asks to wait.
+fn wanted_pause(response: &Response) -> Option<Duration> {
+    let wanted = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    retry_after(wanted, SystemTime::now())
 }
 
 /// The time until what a `Retry-After` names: a number of seconds, or a date.
@@ -390,8 +399,18 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The beginning of the body of an answer that refuses something.
-pub(super) async fn error_body(mut response: Response) -> String {
+/// What an answer that refuses something says: its status, its messages, and how long to wait if it asks for that.
+pub(super) async fn refusal(response: Response) -> String {
+    let (status, wait) = (response.status(), wanted_pause(&response));
+    let mut text = describe(status, &error_body(response).await);
+    if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        text.push_str(&format!(", to be tried again in {} seconds", wait.as_secs()));
+    }
+    text
+}
+
+/// The beginning of the body.
+async fn error_body(mut response: Response) -> String {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         body.extend_from_slice(&chunk);
@@ -403,7 +422,7 @@ pub(super) async fn error_body(mut response: Response) -> String {
 }
 
 /// The status with the messages that the registry's error document gives for it.
-pub(super) fn describe(status: StatusCode, body: &str) -> String {
+fn describe(status: StatusCode, body: &str) -> String {
     let messages = serde_json::from_str::<OciEnvelope>(body)
         .map(|document| document.errors)
         .unwrap_or_default();

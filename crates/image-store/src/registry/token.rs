@@ -5,7 +5,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 
-use super::connection::{Connection, describe, error_body};
+use super::connection::{Connection, refusal};
 use super::error::RegistryError;
 use super::identity::Identity;
 
@@ -39,7 +39,7 @@ impl Connection {
         let mut response = self.send("a token", &mut 0, build).await?;
         let status = response.status();
         if !status.is_success() {
-            let reason = describe(status, &error_body(response).await);
+            let reason = refusal(response).await;
             return Err(match status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST => {
                     self.denied(reason).await
@@ -47,7 +47,7 @@ impl Connection {
                 _ => RegistryError::Refused {
                     host: self.host.clone(),
                     status,
-                    reason: format!("{reason} to the request for a token"),
+                    reason: format!("the request for a token with {reason}"),
                 },
             });
         }

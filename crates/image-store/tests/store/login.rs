@@ -96,7 +96,7 @@ async fn a_login_gets_a_token_for_no_repository() {
     assert_eq!(
         error.unwrap_err().to_string(),
         format!(
-            "registry {} answered 429 Too Many Requests to the request for a token",
+            "registry {} answered the request for a token with 429 Too Many Requests, to be tried again in 3600 seconds",
             server.host
         ),
         "an hour is not waited"
@@ -183,4 +183,52 @@ async fn identity_tokens_are_exchanged() {
         error,
         format!("registry {host} denied access to app: 401 Unauthorized (wrong password)")
     );
+}
+
+#[tokio::test]
+async fn identity_tokens_are_no_passwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let registry = Registry::start(true);
+    let host = &registry.host;
+    let config = json!({"auths": {host: {"identitytoken": "refresh-me"}}});
+    fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+    let store = Store::new(settings(dir.path()));
+    let error = store.pull(&registry.reference("app:1"), None).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "registry {host} denied access to app: it wants a password, and there is only an identity token for it"
+        )
+    );
+}
+
+#[tokio::test]
+async fn credentials_do_not_follow_redirects() {
+    let dir = tempfile::tempdir().unwrap();
+    let layout = small_layout(&dir.path().join("layout"));
+    let (server, elsewhere) = (Server::start(&layout).await, Server::start(&layout).await);
+    server.set_auth(Auth::Tokens {
+        uses: 100,
+        password: true,
+    });
+    let manifest = fs::read(layout.dir.join("index.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let manifest = layout.path(manifest["manifests"][0]["digest"].as_str().unwrap());
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(manifest).unwrap()).unwrap();
+    // Every layer is elsewhere, as with registries that have a content delivery network.
+    for layer in manifest["layers"].as_array().unwrap() {
+        let digest = layer["digest"].as_str().unwrap();
+        let place = format!("location: http://{}/v2/app/blobs/{digest}\r\n", elsewhere.host);
+        let redirect = Fault::Status("307 Temporary Redirect", place.leak());
+        server.fault(digest, redirect, usize::MAX);
+    }
+    let registries = settings(dir.path());
+    registries
+        .login(&server.host, "user", "secret".into(), true)
+        .await
+        .unwrap();
+    let reference = format!("{}/app:1", server.host).parse().unwrap();
+    Store::new(registries).pull(&reference, None).await.unwrap();
+    assert_eq!(elsewhere.requests("blobs"), 2);
+    assert!(server.was_shown_credentials() && !elsewhere.was_shown_credentials());
 }

@@ -56,6 +56,8 @@ struct State {
     tokens: usize,
     with_digest_header: bool,
     requests: Vec<String>,
+    /// Whether anybody has shown credentials.
+    credentials_shown: bool,
 }
 
 /// The server; it ends with the test's runtime.
@@ -93,6 +95,7 @@ impl Server {
             tokens: 0,
             with_digest_header: true,
             requests: Vec::new(),
+            credentials_shown: false,
         }));
         let shared = Arc::clone(&state);
         let own_host = host.clone();
@@ -124,6 +127,11 @@ impl Server {
 
     pub(crate) fn leave_out_digest_header(&self) {
         self.state.lock().unwrap().with_digest_header = false;
+    }
+
+    /// Whether anybody has shown it a password or a token.
+    pub(crate) fn was_shown_credentials(&self) -> bool {
+        self.state.lock().unwrap().credentials_shown
     }
 
     /// How many requests there were whose path and range, with a blank between them, contain `path`.
@@ -228,6 +236,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, state: &Mutex<State>, host: &
 impl State {
     fn answer(&mut self, asked: &Asked, host: &str) -> Answer {
         let path = asked.path.as_str();
+        self.credentials_shown |= asked.authorization.is_some();
         let range = asked.range.as_deref().unwrap_or_default();
         self.requests.push(format!("{path} {range}"));
         if path.starts_with("/token") {

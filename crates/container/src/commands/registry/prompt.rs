@@ -51,7 +51,7 @@ pub(super) async fn username(server: &str) -> Result<String, Failure> {
 /// Asks for the password, on a terminal that does not show it.
 pub(super) async fn password() -> Result<Secret, Failure> {
     if !io::stdin().is_terminal() {
-        let text = "cannot ask for the password: standard input is not a terminal, and nothing came from --password-stdin";
+        let text = "cannot ask for the password: standard input is not a terminal (see --password-stdin)";
         return Err(Failure::error(text));
     }
     let silence =
