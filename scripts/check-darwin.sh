@@ -11,10 +11,9 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
-# Crates that are no part of the macOS product, or not yet: name, then why.
+# Crates that are no part of the macOS product: name, then why.
 excluded=(
   vminitd # runs in the guest, which is Linux on every host
-  container-runtime-linux # needs a hypervisor, and macOS has none here yet
 )
 
 target=aarch64-apple-darwin
