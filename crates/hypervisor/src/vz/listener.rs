@@ -1,11 +1,11 @@
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use dispatch2::{DispatchQueue, DispatchRetained};
 use objc2::rc::Retained;
 use objc2::runtime::{NSObject, NSObjectProtocol, ProtocolObject};
-use objc2::{AnyThread, DefinedClass, define_class, msg_send};
+use objc2::{AnyThread, DefinedClass, Message, define_class, msg_send};
 use objc2_virtualization::{
     VZVirtioSocketConnection, VZVirtioSocketDevice, VZVirtioSocketListener, VZVirtioSocketListenerDelegate,
 };
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::life::Life;
 use super::parts::Parts;
 use super::queue::WeakConfined;
-use super::socket;
+use super::socket::Link;
 use crate::{Connection, Error, Listener};
 
 /// Connections of one port that wait to be accepted; a further one is refused.
@@ -24,7 +24,7 @@ define_class!(
     // SAFETY: NSObject asks nothing of its subclasses, and this one has no `Drop`.
     #[unsafe(super(NSObject))]
     #[name = "ContainerSocketListenerDelegate"]
-    #[ivars = mpsc::Sender<OwnedFd>]
+    #[ivars = Arrivals]
     #[derive(Debug)]
     /// Hears of connections that the guest makes, on the machine's queue.
     struct Delegate;
@@ -41,8 +41,9 @@ define_class!(
             connection: &VZVirtioSocketConnection,
             _: &VZVirtioSocketDevice,
         ) -> bool {
-            match socket::descriptor(connection) {
-                Ok(descriptor) => self.ivars().try_send(descriptor).is_ok(),
+            let arrivals = self.ivars();
+            match Link::new(&arrivals.queue, connection.retain()) {
+                Ok(link) => arrivals.accepted.try_send(link).is_ok(),
                 Err(error) => {
                     tracing::warn!(%error, "failed to accept a connection of the guest");
                     false
@@ -51,6 +52,14 @@ define_class!(
         }
     }
 );
+
+/// Where the guest's connections go.
+#[derive(Debug)]
+struct Arrivals {
+    /// The machine's queue.
+    queue: DispatchRetained<DispatchQueue>,
+    accepted: mpsc::Sender<Link>,
+}
 
 /// A port of the host as the framework knows it.
 #[derive(Debug)]
@@ -62,9 +71,9 @@ pub(super) struct Port {
 
 impl Port {
     /// A port whose connections arrive at the receiver. To be called on the machine's queue.
-    pub(super) fn new() -> (Self, mpsc::Receiver<OwnedFd>) {
-        let (sender, connections) = mpsc::channel(BACKLOG);
-        let delegate = Delegate::alloc().set_ivars(sender);
+    pub(super) fn new(queue: DispatchRetained<DispatchQueue>) -> (Self, mpsc::Receiver<Link>) {
+        let (accepted, connections) = mpsc::channel(BACKLOG);
+        let delegate = Delegate::alloc().set_ivars(Arrivals { queue, accepted });
         // SAFETY: the initializer of NSObject.
         let delegate: Retained<Delegate> = unsafe { msg_send![super(delegate), init] };
         // SAFETY: a new object that nobody else has. It refers to the delegate weakly, which lives as long as it does.
@@ -90,7 +99,7 @@ impl Port {
 /// A port of the host that the guest connects to.
 pub(super) struct GuestListener {
     pub(super) number: u32,
-    pub(super) connections: mpsc::Receiver<OwnedFd>,
+    pub(super) connections: mpsc::Receiver<Link>,
     pub(super) life: Arc<Life>,
     pub(super) parts: WeakConfined<Parts>,
 }
@@ -104,7 +113,7 @@ impl Listener for GuestListener {
             reason = self.life.wait() => return Err(Error::Exited(reason)),
         };
         let result = match connection {
-            Some(descriptor) => socket::stream(descriptor),
+            Some(link) => link.into_stream(),
             // The port goes with its machine only.
             None => Err(io::ErrorKind::NotConnected.into()),
         };

@@ -18,7 +18,6 @@ use super::listener::GuestListener;
 use super::parts::{Method, Parts};
 use super::plan::Plan;
 use super::queue::{Confined, WeakConfined};
-use super::socket;
 use crate::boot_log::BootLog;
 use crate::{Connection, Error, ExitReason, Listener, VirtualMachine, VmConfig, files};
 
@@ -170,13 +169,14 @@ impl VirtualMachine for VzMachine {
             *self.stage() = stage;
             return Err(Error::AlreadyStarted);
         };
-        self.attend_console(console, log).map_err(Error::Spawn)?;
         let begun = Instant::now();
-        let start: Method = VZVirtualMachine::startWithCompletionHandler;
-        let started = self
-            .step("start the virtual machine", self.boot_timeout, start)
-            .await;
-        if let Err(error) = started {
+        let started = async {
+            self.attend_console(console, log).map_err(Error::Spawn)?;
+            let start: Method = VZVirtualMachine::startWithCompletionHandler;
+            self.step("start the virtual machine", self.boot_timeout, start)
+                .await
+        };
+        if let Err(error) = started.await {
             self.life.end(ExitReason::Failed {
                 message: chain(&error),
             });
@@ -242,9 +242,9 @@ impl VirtualMachine for VzMachine {
             dialled = dial(attempt, deadline) => dialled,
         };
         match dialled {
-            Ok(descriptor) => {
+            Ok(link) => {
                 tracing::debug!(port, elapsed = ?begun.elapsed(), "connected to the guest");
-                socket::stream(descriptor).map_err(|source| Error::Port { port, source })
+                link.into_stream().map_err(|source| Error::Port { port, source })
             }
             Err(refusal) => {
                 tracing::debug!(port, ?refusal, "the guest did not answer");

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use block2::{DynBlock, RcBlock};
-use dispatch2::DispatchQueue;
+use dispatch2::{DispatchQueue, DispatchRetained};
 use objc2::AnyThread;
 use objc2::rc::Retained;
 use objc2::runtime::ProtocolObject;
@@ -21,7 +21,7 @@ use super::ns_error;
 use super::plan::Plan;
 use super::queue::WeakConfined;
 use super::refusal::Refusal;
-use super::socket;
+use super::socket::{self, Link};
 use crate::{Error, ExitReason};
 
 /// A method of a machine that says later whether it succeeded.
@@ -37,6 +37,7 @@ pub(super) struct Parts {
     _delegate: Retained<Delegate>,
     /// The ports that the guest may connect to.
     ports: HashMap<u32, Port>,
+    queue: DispatchRetained<DispatchQueue>,
 }
 
 impl Parts {
@@ -45,7 +46,7 @@ impl Parts {
         plan: &Plan,
         output: OwnedFd,
         life: Arc<Life>,
-        queue: &DispatchQueue,
+        queue: &DispatchRetained<DispatchQueue>,
     ) -> Result<Self, Error> {
         let configuration = configuration(plan, output)?;
         let delegate = Delegate::new(life);
@@ -64,6 +65,7 @@ impl Parts {
             machine: Some(machine),
             _delegate: delegate,
             ports: HashMap::new(),
+            queue: queue.clone(),
         })
     }
 
@@ -118,21 +120,21 @@ impl Parts {
     }
 
     /// Asks for a connection to a port of the guest. Without a machine there is no answer.
-    pub(super) fn connect(&self, port: u32, answer: oneshot::Sender<io::Result<OwnedFd>>) {
+    pub(super) fn connect(&self, port: u32, answer: oneshot::Sender<io::Result<Link>>) {
         if let Some(device) = self.machine.as_deref().and_then(socket::device) {
-            socket::connect(&device, port, answer);
+            socket::connect(&device, &self.queue, port, answer);
         }
     }
 
     /// Lets the guest connect to a port of the host.
-    pub(super) fn listen(&mut self, number: u32) -> io::Result<mpsc::Receiver<OwnedFd>> {
+    pub(super) fn listen(&mut self, number: u32) -> io::Result<mpsc::Receiver<Link>> {
         let Some(device) = self.machine.as_deref().and_then(socket::device) else {
             return Err(io::ErrorKind::NotConnected.into());
         };
         if self.ports.contains_key(&number) {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        let (port, connections) = Port::new();
+        let (port, connections) = Port::new(self.queue.clone());
         port.open(&device, number);
         self.ports.insert(number, port);
         Ok(connections)

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use dispatch2::{DispatchQueue, DispatchQueueAttr, DispatchRetained};
 use objc2::rc::autoreleasepool;
 
-/// A value that is made, used and dropped on a serial queue of its own, whichever threads own this.
+/// A value that is made, used and dropped on a serial queue, whichever threads own this.
 ///
 /// Virtualization.framework asks for exactly that: every call for a virtual machine has to be made on the queue that it
 /// was made with, and its callbacks come on that queue, too.
@@ -39,7 +39,7 @@ impl<T: 'static> Confined<T> {
     /// Makes the value on a new queue. The label must have no NUL character.
     pub(super) fn new<E: Send>(
         label: &str,
-        make: impl FnOnce(&DispatchQueue) -> Result<T, E> + Send,
+        make: impl FnOnce(&DispatchRetained<DispatchQueue>) -> Result<T, E> + Send,
     ) -> Result<Self, E> {
         let queue = DispatchQueue::new(label, DispatchQueueAttr::SERIAL);
         let mut made = None;
@@ -53,6 +53,17 @@ impl<T: 'static> Confined<T> {
                 queue,
             }),
             None => unreachable!("a synchronous call returns when its work is done"),
+        }
+    }
+
+    /// Takes a value that came up on a queue, so that it may leave it.
+    ///
+    /// # Safety
+    /// To be called on the queue, which has to be serial, with a value that nothing outside of it uses.
+    pub(super) unsafe fn adopt(queue: DispatchRetained<DispatchQueue>, value: T) -> Self {
+        Self {
+            queue,
+            value: ManuallyDrop::new(Arc::new(OnQueue(RefCell::new(value)))),
         }
     }
 

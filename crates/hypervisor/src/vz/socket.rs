@@ -1,18 +1,24 @@
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use block2::RcBlock;
+use dispatch2::{DispatchQueue, DispatchRetained};
 use objc2::rc::Retained;
 use objc2_foundation::NSError;
 use objc2_virtualization::{
     VZSocketDeviceConfiguration, VZVirtioSocketConnection, VZVirtioSocketDevice,
     VZVirtioSocketDeviceConfiguration, VZVirtualMachine,
 };
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
 
 use super::ns_error;
+use super::queue::Confined;
 use crate::Connection;
 
 /// The device that connects ports of host and guest.
@@ -31,20 +37,21 @@ pub(super) fn device(machine: &VZVirtualMachine) -> Option<Retained<VZVirtioSock
 /// Asks for a connection to a port of the guest. To be called on the machine's queue, where the answer comes from, too.
 pub(super) fn connect(
     device: &VZVirtioSocketDevice,
+    queue: &DispatchRetained<DispatchQueue>,
     port: u32,
-    answer: oneshot::Sender<io::Result<OwnedFd>>,
+    answer: oneshot::Sender<io::Result<Link>>,
 ) {
-    let answer = std::cell::Cell::new(Some(answer));
+    let (queue, answer) = (queue.clone(), Cell::new(Some(answer)));
     let done = RcBlock::new(
         move |connection: *mut VZVirtioSocketConnection, error: *mut NSError| {
-            // SAFETY: each is nil or an object that lives at least as long as this call.
-            let result = match unsafe { (connection.as_ref(), error.as_ref()) } {
-                (Some(connection), _) => descriptor(connection),
+            // SAFETY: nil, or an object that lives at least as long as this call.
+            let result = match unsafe { (Retained::retain(connection), error.as_ref()) } {
+                (Some(connection), _) => Link::new(&queue, connection),
                 (None, Some(error)) => Err(io::Error::other(ns_error::refusal(error))),
                 (None, None) => Err(io::ErrorKind::ConnectionRefused.into()),
             };
             if let Some(answer) = answer.take() {
-                // Nobody waits any more: dropping the descriptor closes the connection.
+                // Nobody waits any more: dropping the link ends the connection.
                 drop(answer.send(result));
             }
         },
@@ -53,23 +60,91 @@ pub(super) fn connect(
     unsafe { device.connectToPort_completionHandler(port, &done) };
 }
 
-/// The connection as a descriptor of our own; the framework's is closed. To be called on the machine's queue.
-pub(super) fn descriptor(connection: &VZVirtioSocketConnection) -> io::Result<OwnedFd> {
-    // SAFETY: the caller is on the machine's queue.
-    let number = unsafe { connection.fileDescriptor() };
-    if number < 0 {
-        return Err(io::ErrorKind::NotConnected.into());
-    }
-    // SAFETY: the connection owns the descriptor and is closed only below.
-    let copy = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned();
-    // SAFETY: the caller is on the machine's queue. The copy keeps the stream open.
-    unsafe { connection.close() };
-    copy
+/// A connection that may leave the machine's queue.
+///
+/// The descriptor is a copy of the connection's own, so that each is closed once and by its owner. The framework ends
+/// the connection with its object, whatever copies there are: so the object is kept for as long as the descriptor is used.
+#[derive(Debug)]
+pub(super) struct Link {
+    descriptor: OwnedFd,
+    connection: Confined<Retained<VZVirtioSocketConnection>>,
 }
 
-/// A byte stream on a connection's descriptor, which is a local stream socket to the framework.
-pub(super) fn stream(descriptor: OwnedFd) -> io::Result<Connection> {
-    let stream = StdUnixStream::from(descriptor);
-    stream.set_nonblocking(true)?;
-    Ok(Box::new(UnixStream::from_std(stream)?))
+impl Link {
+    /// To be called on the machine's queue.
+    pub(super) fn new(
+        queue: &DispatchRetained<DispatchQueue>,
+        connection: Retained<VZVirtioSocketConnection>,
+    ) -> io::Result<Self> {
+        // SAFETY: the caller is on the machine's queue.
+        let number = unsafe { connection.fileDescriptor() };
+        if number < 0 {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        // SAFETY: the connection owns the descriptor and lives longer than this borrow.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()?;
+        Ok(Self {
+            descriptor,
+            // SAFETY: the caller is on the machine's queue, which is serial. The framework has just handed the
+            // connection over, on that queue, and uses it nowhere else.
+            connection: unsafe { Confined::adopt(queue.clone(), connection) },
+        })
+    }
+
+    /// The connection as a byte stream: its descriptor is that of a local stream socket to the framework.
+    pub(super) fn into_stream(self) -> io::Result<Connection> {
+        let stream = StdUnixStream::from(self.descriptor);
+        stream.set_nonblocking(true)?;
+        Ok(Box::new(Stream {
+            stream: UnixStream::from_std(stream)?,
+            _connection: self.connection,
+        }))
+    }
+}
+
+/// A byte stream, and the connection that it belongs to.
+#[derive(Debug)]
+struct Stream {
+    stream: UnixStream,
+    _connection: Confined<Retained<VZVirtioSocketConnection>>,
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }
