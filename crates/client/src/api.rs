@@ -2,6 +2,8 @@
 
 mod client;
 mod routes;
+mod volumes;
 
 pub use client::ApiClient;
 pub use routes::*;
+pub use volumes::*;

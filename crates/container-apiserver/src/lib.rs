@@ -11,6 +11,7 @@ mod jobs;
 mod kernels;
 mod routes;
 mod server;
+mod volumes;
 mod work;
 
 pub use server::Server;

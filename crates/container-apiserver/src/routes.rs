@@ -5,7 +5,8 @@ use container_client::api::{
     ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
     ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerRename, ContainerResize,
     ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop, ContainerUpdate, ContainerWait,
-    GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage,
+    GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage, VolumeCreate, VolumeDelete,
+    VolumeDiskUsage, VolumeInspect, VolumeList,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
 
@@ -22,6 +23,7 @@ pub(crate) fn router(ping: PingReply, containers: &Containers, kernels: &Kernels
         .merge(reading(containers))
         .merge(changing(containers))
         .merge(processes(containers))
+        .merge(volumes(containers))
         .merge(installing(kernels))
 }
 
@@ -97,6 +99,25 @@ fn processes(containers: &Containers) -> Router {
     });
     on::<ContainerResize, _, _>(router, containers, |containers, request| async move {
         containers.resize(request.payload).await
+    })
+}
+
+fn volumes(containers: &Containers) -> Router {
+    let router = Router::new();
+    let router = on::<VolumeCreate, _, _>(router, containers, |containers, request| async move {
+        containers.create_volume(request.payload).await
+    });
+    let router = on::<VolumeDelete, _, _>(router, containers, |containers, request| async move {
+        containers.delete_volume(request.payload).await
+    });
+    let router = on::<VolumeList, _, _>(router, containers, |containers, _| async move {
+        Ok(containers.volumes().list())
+    });
+    let router = on::<VolumeInspect, _, _>(router, containers, |containers, request| async move {
+        containers.volumes().inspect(&request.payload.volume_name)
+    });
+    on::<VolumeDiskUsage, _, _>(router, containers, |containers, request| async move {
+        containers.volumes().allocated(&request.payload.volume_name)
     })
 }
 

@@ -14,6 +14,7 @@ use crate::image_service::ImageService;
 use crate::jobs::Jobs;
 use crate::kernels::Kernels;
 use crate::routes;
+use crate::volumes::Volumes;
 use crate::work::Work;
 
 /// How long operations may still take when the server is told to end.
@@ -62,11 +63,16 @@ impl Server {
         let images = ImageService::start(&runtime_directory, jobs.clone(), &configuration);
         let kernels = Kernels::open(&roots.app, work.clone())?;
         let app_root = roots.app.clone();
+        let volumes = tokio::task::spawn_blocking(move || Volumes::open(&app_root))
+            .await?
+            .context("failed to read the volumes")?;
+        let app_root = roots.app.clone();
         let containers = Containers::new(
             app_root,
             runtime_directory,
             configuration,
             images,
+            volumes,
             jobs,
             work.clone(),
         );

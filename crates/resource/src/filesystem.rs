@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Volume;
+
 /// A mount of a container (behaviour reference, 5.1 `mounts`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filesystem {
@@ -26,6 +28,36 @@ impl Filesystem {
             destination: destination.into(),
             options,
         }
+    }
+}
+
+impl Filesystem {
+    /// The disk of a volume at `destination`, written through the host's cache, with mount options such as `ro`.
+    pub fn volume(volume: &Volume, destination: impl Into<String>, options: Vec<String>) -> Self {
+        Self {
+            kind: FilesystemType::Volume {
+                name: volume.id.clone(),
+                format: volume.configuration.format.clone(),
+                cache: CacheMode::On {},
+                sync: SyncMode::Fsync {},
+            },
+            source: volume.configuration.source.clone(),
+            destination: destination.into(),
+            options,
+        }
+    }
+
+    /// The name of the volume that is mounted, if it is one.
+    pub fn volume_name(&self) -> Option<&str> {
+        match &self.kind {
+            FilesystemType::Volume { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can be written.
+    pub fn is_read_only(&self) -> bool {
+        self.options.iter().any(|option| option == "ro")
     }
 }
 

@@ -22,6 +22,7 @@ pub mod secret;
 pub mod size;
 pub mod statistics;
 pub mod time;
+pub mod volume;
 
 pub use container::{
     ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatus, ExtraHost,
@@ -41,3 +42,4 @@ pub use restart::{RestartMode, RestartPolicy};
 pub use secret::Secret;
 pub use size::MemorySize;
 pub use statistics::ContainerStatistics;
+pub use volume::{Volume, VolumeConfiguration};

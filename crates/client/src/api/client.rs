@@ -18,7 +18,7 @@ use crate::stdio::Stdio;
 /// A connection to the API server. Errors are wrapped as behaviour reference 27.9 says.
 #[derive(Debug, Clone)]
 pub struct ApiClient {
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl ApiClient {

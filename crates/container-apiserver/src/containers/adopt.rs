@@ -38,6 +38,13 @@ impl Containers {
         // Or it was booting for a server that is gone, which its answer will tell.
         run.mark_booted();
         container.begin(Arc::clone(&run));
+        if let Err(error) = self
+            .0
+            .volumes
+            .claim(&container.id, &container.record().configuration.mounts)
+        {
+            tracing::error!(id = container.id, %error, "adopted a container whose volume another one has");
+        }
         container.settle();
         drop(turn);
         self.watch(&container, &run);

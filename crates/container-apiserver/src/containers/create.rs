@@ -43,6 +43,7 @@ impl Containers {
         check_id(&configuration.id)?;
         let reservation = self.0.table.reserve(&configuration)?;
         self.check(&configuration)?;
+        let expected = self.0.volumes.expect(&configuration.mounts)?;
 
         let kernel_image = kernel_image(&kernel.path)?;
         let init_image = init_image.unwrap_or_else(|| self.0.configuration.vminit.image.clone());
@@ -77,6 +78,7 @@ impl Containers {
         .await?;
         tracing::info!(id = container.id, "created container");
         reservation.fill(container);
+        drop(expected);
         watch.lap("create");
         Ok(watch.finish())
     }

@@ -31,7 +31,7 @@ impl Containers {
         .await
     }
 
-    /// What everything takes. There are no volumes yet.
+    /// What everything takes.
     ///
     /// # Errors
     /// A bundle cannot be read, or the image service does not answer.
@@ -62,10 +62,12 @@ impl Containers {
         });
         let images = self.0.images.disk_usage(images.into_iter().collect());
         let (containers, images) = tokio::try_join!(measured, images)?;
+        let this = self.clone();
+        let volumes = blocking(move || this.0.volumes.disk_usage(|name| this.uses_volume(name))).await?;
         Ok(DiskUsageStats {
             images,
             containers,
-            volumes: DiskUsage::default(),
+            volumes,
         })
     }
 }

@@ -82,6 +82,7 @@ impl Containers {
             tracing::warn!(id = container.id, %error, "failed to store how a container ended");
         }
         container.end(status);
+        self.0.volumes.release(&container.id);
         tracing::info!(id = container.id, code = status.exit_code, "container stopped");
         if container.ends_deleted()
             && let Err(error) = self.remove(container).await

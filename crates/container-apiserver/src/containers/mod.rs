@@ -18,6 +18,7 @@ mod run;
 mod start;
 mod stop;
 mod table;
+mod volumes;
 mod update;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ use self::container::Container;
 use self::table::Table;
 use crate::image_service::ImageService;
 use crate::jobs::Jobs;
+use crate::volumes::Volumes;
 use crate::work::Work;
 
 /// The containers of one installation. Cheap to clone.
@@ -44,6 +46,7 @@ struct Shared {
     runtime_directory: PathBuf,
     configuration: SystemConfiguration,
     images: ImageService,
+    volumes: Volumes,
     jobs: Jobs,
     table: Table,
     work: Work,
@@ -56,6 +59,7 @@ impl Containers {
         runtime_directory: PathBuf,
         configuration: SystemConfiguration,
         images: ImageService,
+        volumes: Volumes,
         jobs: Jobs,
         work: Work,
     ) -> Self {
@@ -65,6 +69,7 @@ impl Containers {
             runtime_directory,
             configuration,
             images,
+            volumes,
             jobs,
             table,
             work,

@@ -60,7 +60,10 @@ impl Containers {
         let mut watch = Stopwatch::default();
         container.bundle.clear_exit()?;
         container.bundle.release()?;
-        let run = Arc::new(self.launch(container).await?);
+        let mounts = &container.record().configuration.mounts;
+        self.0.volumes.claim(&container.id, mounts)?;
+        let launched = self.launch(container).await;
+        let run = Arc::new(launched.inspect_err(|_| self.0.volumes.release(&container.id))?);
         container.begin(Arc::clone(&run));
         watch.lap("spawn");
 

@@ -1,0 +1,131 @@
+//! Volumes on disk: `<name>/{entity.json, volume.img}`. A directory gets its name when it is complete, and loses it before
+//! it is removed, so that a crash leaves a whole volume or none.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use container_ipc::Error;
+use container_resource::name::{is_volume_name, random_id};
+use container_resource::{JournalMode, VolumeConfiguration};
+
+use super::options::VolumeOptions;
+
+/// What was asked for: a [`VolumeConfiguration`] as JSON.
+const ENTITY_FILE: &str = "entity.json";
+/// The disk.
+const DISK_FILE: &str = "volume.img";
+/// Beginning of the name of a volume that is not complete.
+const INGEST: &str = ".ingest-";
+/// Beginning of the name of a volume that is being removed.
+const REMOVED: &str = ".removed-";
+
+/// The disk of the volume `name`.
+pub(super) fn disk(directory: &Path, name: &str) -> PathBuf {
+    directory.join(name).join(DISK_FILE)
+}
+
+/// Reads every volume.
+///
+/// # Errors
+/// The directory cannot be created or read.
+pub(super) fn load(directory: &Path) -> io::Result<Vec<VolumeConfiguration>> {
+    fs::create_dir_all(directory)?;
+    let mut volumes = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(INGEST) || name.starts_with(REMOVED) {
+            remove(&entry.path());
+        } else if is_volume_name(&name) && entry.file_type()?.is_dir() {
+            match read(directory, &name) {
+                Ok(volume) => volumes.push(volume),
+                // The disk may be all that somebody has: it is neither used nor touched.
+                Err(error) => tracing::error!(name, %error, "left a damaged volume alone"),
+            }
+        }
+    }
+    Ok(volumes)
+}
+
+fn read(directory: &Path, name: &str) -> io::Result<VolumeConfiguration> {
+    let text = fs::read(directory.join(name).join(ENTITY_FILE))?;
+    let volume: VolumeConfiguration = serde_json::from_slice(&text)?;
+    if volume.name != name {
+        let text = format!("it belongs to volume {:?}", volume.name);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+    }
+    let source = disk(directory, name);
+    fs::metadata(&source)?;
+    // The application root may have been moved.
+    Ok(VolumeConfiguration {
+        source: source.display().to_string(),
+        ..volume
+    })
+}
+
+/// Makes the disk of a volume and writes down what it is.
+///
+/// # Errors
+/// The disk cannot be formatted or written; nothing is left behind then.
+pub(super) fn write(
+    directory: &Path,
+    volume: &VolumeConfiguration,
+    options: &VolumeOptions,
+) -> Result<(), Error> {
+    let ingest = directory.join(format!("{INGEST}{}", random_id()));
+    let write = || -> io::Result<()> {
+        fs::create_dir(&ingest)?;
+        let disk = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(ingest.join(DISK_FILE))?;
+        format(&disk, options).map_err(io::Error::other)?;
+        disk.sync_all()?;
+        let mut entity = File::create(ingest.join(ENTITY_FILE))?;
+        entity.write_all(&serde_json::to_vec(volume)?)?;
+        entity.sync_all()?;
+        fs::rename(&ingest, directory.join(&volume.name))?;
+        File::open(directory)?.sync_all()
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_dir_all(&ingest);
+        Error::internal(format!("failed to create volume '{}': {error}", volume.name))
+    })
+}
+
+fn format(disk: &File, options: &VolumeOptions) -> container_ext4::Result<()> {
+    let mode = match options.journal.mode {
+        JournalMode::Writeback => container_ext4::JournalMode::Writeback,
+        JournalMode::Ordered => container_ext4::JournalMode::Ordered,
+        JournalMode::Journal => container_ext4::JournalMode::Journal,
+    };
+    let journal = container_ext4::Journal {
+        mode,
+        size: options.journal.size,
+    };
+    // No lost+found: programs that want an empty directory, such as databases, get one.
+    let options = container_ext4::Options {
+        journal: Some(journal),
+        ..container_ext4::Options::new(options.size)
+    };
+    container_ext4::format(disk, &options).map(|_| ())
+}
+
+/// Takes a volume's name away. What is returned still has to be [removed](remove).
+///
+/// # Errors
+/// The volume is missing or cannot be renamed.
+pub(super) fn take_name(directory: &Path, name: &str) -> io::Result<PathBuf> {
+    let removed = directory.join(format!("{REMOVED}{}", random_id()));
+    fs::rename(directory.join(name), &removed)?;
+    Ok(removed)
+}
+
+/// Removes what has no name any more. What cannot be removed now is tried again when the server starts.
+pub(super) fn remove(path: &Path) {
+    if let Err(error) = fs::remove_dir_all(path) {
+        tracing::warn!(path = %path.display(), %error, "failed to remove a volume");
+    }
+}
