@@ -39,6 +39,37 @@ fn a_paused_container_stands_still() {
 }
 
 #[test]
+fn processes_are_listed_without_the_images_help() {
+    let system = System::start();
+    let script = "sleep 1001 & exec sleep 1002";
+    system.ok(["run", "-d", "--name", "busy", "busybox", "sh", "-c", script]);
+    system.ok(["exec", "-d", "-u", "42", "busy", "sleep", "1003"]);
+    let list = || -> Vec<serde_json::Value> {
+        serde_json::from_str(&system.ok(["top", "--format", "json", "busy"])).expect("JSON")
+    };
+    eventually(Duration::from_secs(20), "all three", || {
+        let commands: Vec<_> = list().iter().map(|process| process["command"].clone()).collect();
+        commands == ["sleep 1002", "sleep 1001", "sleep 1003"]
+    });
+    let processes = list();
+    let numbers = |key: &str| -> Vec<u64> {
+        processes
+            .iter()
+            .filter_map(|process| process[key].as_u64())
+            .collect()
+    };
+    assert_eq!(numbers("pid")[..2], [1, 2]);
+    assert_eq!(numbers("parentPid"), [0, 1, 0]);
+    assert_eq!(numbers("uid"), [0, 0, 42]);
+    assert!(processes[0]["memoryBytes"].as_u64() > Some(0), "{processes:?}");
+    let table = system.ok(["top", "busy"]);
+    assert!(table.starts_with("PID  PPID  UID  STATE"), "{table}");
+    system.ok(["kill", "busy"]);
+    let stopped = system.fails(["top", "busy"]);
+    assert!(stopped.stderr.contains("container is stopped"), "{stopped:?}");
+}
+
+#[test]
 fn names_labels_and_policies_change() {
     let mut system = System::start();
     system.ok([

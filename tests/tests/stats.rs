@@ -61,6 +61,7 @@ fn samples_of_running_containers() {
         "blockReadBytes",
         "blockWriteBytes",
         "cpuUsageUsec",
+        "hostMemoryBytes",
         "id",
         "memoryLimitBytes",
         "memoryUsageBytes",
@@ -71,6 +72,9 @@ fn samples_of_running_containers() {
     assert_eq!(keys, expected);
     assert_eq!(counters[0]["memoryLimitBytes"], 300 << 20);
 
+    let host = counters[0]["hostMemoryBytes"].as_u64().unwrap_or_default();
+    assert!((16 << 20..1 << 30).contains(&host), "{host} bytes");
+
     let unknown = system.fails(["stats", "calm", "nothing"]);
     assert_eq!(
         (unknown.code, unknown.stderr.as_str()),
@@ -80,6 +84,26 @@ fn samples_of_running_containers() {
     one_that_hangs_does_not_hide_the_others(&system);
     redrawn_on_a_terminal(&system);
     one_table_after_the_other_elsewhere(&system);
+    one_line_per_sample(&system);
+}
+
+fn one_line_per_sample(system: &System) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let mut child = system
+        .command(["stats", "--stream", "--format", "json", "calm"])
+        .stdout(Stdio::from(file.reopen().expect("the file")))
+        .spawn()
+        .expect("stats");
+    let written = || std::fs::read_to_string(file.path()).expect("the file");
+    eventually(Duration::from_secs(20), "two samples", || {
+        written().ends_with('\n') && written().lines().count() == 2
+    });
+    signal("TERM", i32::try_from(child.id()).expect("a process id"));
+    assert_eq!(wait_at_most(&mut child, Duration::from_secs(5)), 0);
+    for line in written().lines() {
+        let sample: Vec<Value> = serde_json::from_str(line).expect("JSON");
+        assert_eq!(sample[0]["id"], "calm");
+    }
 }
 
 fn one_that_hangs_does_not_hide_the_others(system: &System) {

@@ -47,7 +47,11 @@ pub(crate) async fn mount_root(agent: &Agent, id: &str) -> Result<(), Error> {
     mount(agent, "overlay", "overlay", &root_path(id), overlay).await
 }
 
-async fn mount(
+/// Mounts a file system in the guest.
+///
+/// # Errors
+/// The guest's kernel refuses.
+pub(crate) async fn mount(
     agent: &Agent,
     kind: &str,
     source: &str,

@@ -18,9 +18,8 @@ use container_sandbox::Agent;
 use container_sandbox::proto::UmountRequest;
 
 use crate::error::Error as RuntimeError;
-use crate::guest;
-use crate::network;
 use crate::process::{Guest, limited};
+use crate::{guest, network, volumes};
 
 /// Memory of the machine beyond the container's limit, in bytes: the guest's kernel and agent.
 const MEMORY_OVERHEAD: u64 = 128 << 20;
@@ -64,6 +63,7 @@ pub(crate) async fn boot(
         };
         tokio::try_join!(
             root,
+            volumes::mount(&guest.agent, configuration),
             guest::configure_network(&guest.agent, &attachments),
             guest::set_time(&guest.agent),
         )
@@ -98,7 +98,10 @@ async fn power_on(
             Disk::read_only(bundle.init_disk(), "init"),
             Disk::read_only(bundle.root_disk(), "image"),
             Disk::writable(bundle.scratch_disk(), "scratch"),
-        ],
+        ]
+        .into_iter()
+        .chain(volumes::disks(configuration))
+        .collect(),
         nics,
         nested_virtualization: configuration.virtualization,
         boot_timeout: BOOT_TIMEOUT,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Bootstrap, CreateProcess, Freeze, Kill, Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
+    Bootstrap, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State, Statistics, Stop,
+    Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -17,7 +18,7 @@ use crate::{signal, stop};
 pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
-    let freeze = shared();
+    let (freeze, processes) = (shared(), shared());
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -81,6 +82,10 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
         .route::<Statistics, _, _>(move |_| {
             let runtime = statistics.clone();
             async move { runtime.statistics().await.map(Reply::from) }
+        })
+        .route::<Processes, _, _>(move |_| {
+            let runtime = processes.clone();
+            async move { runtime.processes().await.map(Reply::from) }
         })
         .route::<Shutdown, _, _>(move |_| {
             let runtime = shutdown.clone();

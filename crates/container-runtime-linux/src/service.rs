@@ -9,7 +9,7 @@ use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
 use container_client::stdio_log::LogWriter;
 use container_client::{Bundle, BundleConfiguration, Stdio};
 use container_ipc::{Error, ErrorCode};
-use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, time};
+use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess, time};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -350,6 +350,15 @@ impl Runtime {
     pub async fn statistics(&self) -> Result<ContainerStatistics, Error> {
         let guest = self.state().running_guest("read statistics")?;
         statistics::read(&guest).await
+    }
+
+    /// The container's processes.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn processes(&self) -> Result<Vec<RunningProcess>, Error> {
+        let guest = self.state().running_guest("list processes")?;
+        statistics::processes(&guest).await
     }
 
     /// The init process and what `stop` needs to know about the present step.

@@ -83,7 +83,8 @@ pub const HELP_GROUPS: &[(&str, &[&str])] = &[
         "Container",
         &[
             "copy", "create", "delete", "exec", "export", "inspect", "kill", "list", "logs", "pause", "port",
-            "rename", "restart", "run", "start", "stats", "stop", "prune", "unpause", "update", "wait",
+            "rename", "restart", "run", "start", "stats", "stop", "prune", "top", "unpause", "update",
+            "wait",
         ],
     ),
     ("Image", &["build", "image", "registry"]),

@@ -35,7 +35,7 @@ pub use journal::{Journal, JournalMode};
 pub use kernel::{Kernel, KernelCommandLine};
 pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, PublishPort, PublishSocket};
 pub use platform::Platform;
-pub use process::{ExitStatus, ProcessConfiguration, Rlimit, User};
+pub use process::{ExitStatus, ProcessConfiguration, Rlimit, RunningProcess, User};
 pub use reference::Reference;
 pub use registry::RegistryResource;
 pub use restart::{RestartMode, RestartPolicy};

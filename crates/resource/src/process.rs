@@ -64,6 +64,26 @@ pub struct Rlimit {
     pub hard: u64,
 }
 
+/// A process that runs in a container. An addition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunningProcess {
+    /// Its identifier in the container.
+    pub pid: i32,
+    /// Its parent's; 0 when that is not in the container.
+    pub parent_pid: i32,
+    /// The user that it runs as.
+    pub uid: u32,
+    /// The kernel's letter: `R`, `S`, `D`, `Z`, `T`…
+    pub state: String,
+    /// Processor time it has used, in microseconds.
+    pub cpu_usage_usec: u64,
+    /// Memory it has in use, in bytes.
+    pub memory_bytes: u64,
+    /// Its arguments.
+    pub command: String,
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -24,4 +24,8 @@ pub struct ContainerStatistics {
     pub block_write_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub num_processes: Option<u64>,
+    /// What the virtual machine takes of the host's memory, in bytes. It grows with use and shrinks when the container
+    /// stops. An addition.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub host_memory_bytes: Option<u64>,
 }

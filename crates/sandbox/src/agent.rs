@@ -118,6 +118,8 @@ impl Agent {
         close_process_stdin(CloseProcessStdinRequest) -> CloseProcessStdinResponse;
         /// Reads resource counters.
         container_statistics(ContainerStatisticsRequest) -> ContainerStatisticsResponse;
+        /// Lists the processes of a container; Apple's agent does not know how.
+        container_processes(ContainerProcessesRequest) -> ContainerProcessesResponse;
         /// Joins a port with a Unix socket in the guest.
         proxy_vsock(ProxyVsockRequest) -> ProxyVsockResponse;
         /// Ends what [`proxy_vsock`](Self::proxy_vsock) started.

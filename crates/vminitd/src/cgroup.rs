@@ -99,6 +99,13 @@ impl Cgroup {
         fs::File::open(self.path.join(file))
     }
 
+    /// The processes in the group and in those below it.
+    pub(crate) fn processes(&self) -> Vec<i32> {
+        let mut found = Vec::new();
+        collect_processes(&self.path, &mut found);
+        found
+    }
+
     /// Kills everything in the group and removes it, the innermost groups first. Blocks for up to 310 ms.
     ///
     /// # Errors
@@ -138,6 +145,17 @@ pub(crate) fn enable_controllers(group: &Path) -> io::Result<()> {
 pub(crate) fn counter(text: &str, name: &str) -> Option<u64> {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+/// Groups that go away meanwhile have no processes.
+fn collect_processes(path: &Path, found: &mut Vec<i32>) {
+    let text = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
+    found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()));
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect_processes(&entry.path(), found);
+        }
+    }
 }
 
 fn remove_tree(path: &Path) -> io::Result<()> {

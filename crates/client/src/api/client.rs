@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use container_ipc::{Call, Client, Endpoint, Error, ErrorCode, ProgressEvent};
 use container_resource::{
-    ContainerSnapshot, ContainerStatistics, DiskUsageStats, ExitStatus, Kernel, Platform,
+    ContainerSnapshot, ContainerStatistics, DiskUsageStats, ExitStatus, Kernel, Platform, RunningProcess,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -272,6 +272,18 @@ impl ApiClient {
             .call::<ContainerStats>(ContainerReference { id: id.to_owned() })
             .await;
         read.map_err(|error| error.wrap(format!("failed to get statistics for container {id}")))
+    }
+
+    /// Lists the processes of a running container.
+    ///
+    /// # Errors
+    /// The container does not run, or its agent does not know how.
+    pub async fn processes(&self, id: &str) -> Result<Vec<RunningProcess>, Error> {
+        let listed = self
+            .client
+            .call::<ContainerProcesses>(ContainerReference { id: id.to_owned() })
+            .await;
+        listed.map_err(|error| error.wrap(format!("failed to list processes of container {id}")))
     }
 
     /// The bytes on disk that deleting the container frees.

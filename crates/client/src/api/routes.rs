@@ -7,7 +7,7 @@ use std::time::Duration;
 use container_ipc::Route;
 use container_resource::{
     ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatistics,
-    DiskUsageStats, ExitStatus, Kernel, Platform, ProcessConfiguration,
+    DiskUsageStats, ExitStatus, Kernel, Platform, ProcessConfiguration, RunningProcess,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,8 @@ routes! {
     ContainerLogs = "containerLogs", MINUTE, ContainerReference => ();
     /// Reads the counters of a running container.
     ContainerStats = "containerStats", TEN_SECONDS, ContainerReference => ContainerStatistics;
+    /// Lists the processes of a running container.
+    ContainerProcesses = "containerProcesses", TEN_SECONDS, ContainerReference => Vec<RunningProcess>;
     /// The bytes on disk that deleting a container frees.
     ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
     /// The disk space that images, containers and volumes take.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use container_ipc::{Call, Client, Endpoint, Error};
-use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus};
+use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess};
 
 use super::routes::*;
 use crate::api::StopOptions;
@@ -187,6 +187,15 @@ impl RuntimeClient {
     pub async fn state(&self) -> Result<ContainerStatus, Error> {
         let state = self.client.call::<State>(()).await;
         state.map_err(|error| error.wrap(format!("failed to get state for container {}", self.id)))
+    }
+
+    /// Lists the container's processes.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn processes(&self) -> Result<Vec<RunningProcess>, Error> {
+        let listed = self.client.call::<Processes>(()).await;
+        listed.map_err(|error| error.wrap(format!("failed to list processes of container {}", self.id)))
     }
 
     /// Reads the container's counters.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use container_ipc::Route;
-use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, ProcessConfiguration};
+use container_resource::{
+    ContainerStatistics, ContainerStatus, ExitStatus, ProcessConfiguration, RunningProcess,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::api::{StopOptions, routes};
@@ -39,6 +41,8 @@ routes! {
     State = "dev.container.runtime/state", TEN_SECONDS, () => ContainerStatus;
     /// Reads the container's counters.
     Statistics = "dev.container.runtime/statistics", TEN_SECONDS, () => ContainerStatistics;
+    /// Lists the container's processes.
+    Processes = "dev.container.runtime/processes", TEN_SECONDS, () => Vec<RunningProcess>;
     /// Ends the helper once every client has its output; a virtual machine that still runs is killed.
     Shutdown = "dev.container.runtime/shutdown", TEN_SECONDS, () => ();
 }

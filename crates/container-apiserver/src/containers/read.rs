@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use container_client::api::ContainerFilter;
 use container_ipc::Error;
-use container_resource::{ContainerSnapshot, ContainerStatistics};
+use container_resource::{ContainerSnapshot, ContainerStatistics, RunningProcess};
 
 use super::Containers;
 use super::filter::Filter;
@@ -38,6 +38,15 @@ impl Containers {
                 .map_err(|error| Error::internal(format!("failed to open container logs: {error}")))
         };
         Ok(vec![open(bundle.stdio_log())?, open(bundle.boot_log())?])
+    }
+
+    /// The processes of a running container.
+    ///
+    /// # Errors
+    /// The container is not known or does not run.
+    pub(crate) async fn processes(&self, id: &str) -> Result<Vec<RunningProcess>, Error> {
+        let run = self.find(id)?.live().await?;
+        run.client.processes().await
     }
 
     /// A running container's counters.

@@ -9,6 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::screen::Screen;
 use super::{INTERVAL, Sample, Sampler};
 use crate::error::{Failure, Outcome};
+use crate::flags::values::ListFormat;
 use crate::output;
 use crate::output::list::Row;
 
@@ -54,6 +55,36 @@ pub async fn watch(mut sampler: Sampler) -> Outcome {
                 screen.resume().map_err(|error| broken(&error))?;
             }
         }
+    }
+}
+
+/// Prints one document per sample until SIGINT or SIGTERM. Errors after the first sample are told, not fatal.
+///
+/// # Errors
+/// The first sample fails.
+pub async fn stream(mut sampler: Sampler, format: ListFormat) -> Outcome {
+    let mut ends = Ends::catch().map_err(|error| broken(&error))?;
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut first = true;
+    loop {
+        let samples = async {
+            ticks.tick().await;
+            sampler.sample().await
+        };
+        let samples = tokio::select! {
+            samples = samples => samples,
+            status = ends.next() => return Ok(status),
+        };
+        match samples {
+            Ok(samples) => {
+                let counters: Vec<_> = samples.iter().map(|sample| &sample.counters).collect();
+                output::print(&output::list::encode(&counters, &samples, None, format));
+            }
+            Err(failure) if first => return Err(failure),
+            Err(failure) => output::print_error(&message(&failure)),
+        }
+        first = false;
     }
 }
 

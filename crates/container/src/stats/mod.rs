@@ -5,7 +5,7 @@ mod row;
 mod sampler;
 mod screen;
 
-pub use live::watch;
+pub use live::{stream, watch};
 pub use sampler::{INTERVAL, Sampler};
 
 use std::time::Duration;

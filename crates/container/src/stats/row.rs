@@ -81,6 +81,7 @@ mod tests {
             block_read_bytes: Some(0),
             block_write_bytes: None,
             num_processes: Some(3),
+            host_memory_bytes: Some(1 << 28),
         };
         let sample = Sample {
             counters,

@@ -5,6 +5,7 @@ mod copy;
 mod environment;
 mod files;
 mod filesystem;
+mod listing;
 mod mounts;
 mod names;
 mod network;
@@ -167,6 +168,13 @@ impl SandboxContext for Service {
         request: Request<ContainerStatisticsRequest>,
     ) -> Result<Response<ContainerStatisticsResponse>, Status> {
         reply(statistics::collect(&self.processes, &request.into_inner()))
+    }
+
+    async fn container_processes(
+        &self,
+        request: Request<ContainerProcessesRequest>,
+    ) -> Result<Response<ContainerProcessesResponse>, Status> {
+        reply(listing::list(&self.processes, &request.into_inner()))
     }
 
     async fn proxy_vsock(

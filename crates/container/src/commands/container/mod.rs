@@ -23,6 +23,7 @@ pub mod start;
 pub mod stats;
 pub mod stop;
 mod targets;
+pub mod top;
 pub mod update;
 pub mod wait;
 
@@ -72,6 +73,8 @@ pub enum ContainerCommand {
     Rename(Box<rename::Rename>),
     /// Stop containers and start them again.
     Restart(Box<restart::Restart>),
+    /// Print the processes of a container.
+    Top(Box<top::Top>),
     /// Let the processes of paused containers go on.
     Unpause(Box<pause::Pause>),
     /// Change labels and restart policy of containers.
@@ -105,6 +108,7 @@ impl ContainerCommand {
             Self::Port(command) => command.run().await,
             Self::Rename(command) => command.run().await,
             Self::Restart(command) => command.run().await,
+            Self::Top(command) => command.run().await,
             Self::Unpause(command) => command.run(false).await,
             Self::Update(command) => command.run().await,
             Self::Wait(command) => command.run().await,

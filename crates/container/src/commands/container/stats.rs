@@ -5,7 +5,7 @@ use clap::Args;
 use crate::error::Outcome;
 use crate::output;
 use crate::services::Services;
-use crate::stats::{INTERVAL, Sampler, watch};
+use crate::stats::{INTERVAL, Sampler, stream, watch};
 
 use crate::flags::logging::LoggingFlags;
 use crate::flags::values::ListFormat;
@@ -19,6 +19,13 @@ pub struct Stats {
     /// One sample instead of a live table.
     #[arg(long)]
     pub no_stream: bool,
+    /// Go on printing samples in a format other than table.
+    #[arg(
+        long,
+        conflicts_with = "no_stream",
+        help = "Go on printing samples also in another format than table; with json one line each"
+    )]
+    pub stream: bool,
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
@@ -33,6 +40,9 @@ impl Stats {
         let is_table = matches!(self.format, ListFormat::Table);
         if is_table && !self.no_stream {
             return watch(sampler).await;
+        }
+        if self.stream {
+            return stream(sampler, self.format).await;
         }
         let mut samples = sampler.sample().await?;
         // Counters alone need no second sample: only the table has a percentage.
