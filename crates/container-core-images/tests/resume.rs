@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use support::{HOW, connect, noise, registry, run, skopeo_copy, start};
 
@@ -111,7 +111,14 @@ async fn a_killed_download_goes_on() {
     proxy.changed.notify_waiters();
     let _service = start(&root);
     let client = connect(&root).await;
-    let image = client.pull(&reference, None, &HOW, None).await.unwrap();
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let image = client.pull(&reference, None, &HOW, Some(sender)).await.unwrap();
+    let (mut told, mut total) = (0, 0);
+    while let Some(event) = events.recv().await {
+        told += event.add_size.unwrap_or_default();
+        total += event.add_total_size.unwrap_or_default();
+    }
+    assert_eq!(told, total, "what was there is told about as well");
     client.unpack(&image, None, None).await.unwrap();
     let fetched = proxy.passed.load(Ordering::SeqCst) - passed;
     let missing = SIZE as u64 - kept_bytes;

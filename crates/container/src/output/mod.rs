@@ -12,6 +12,8 @@ use std::process;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::terminal;
+
 /// Exit status of a program that a closed pipe ended: 128 + SIGPIPE.
 const CLOSED_PIPE_STATUS: i32 = 141;
 
@@ -39,14 +41,14 @@ pub fn print_error(text: &str) {
 }
 
 fn check(result: io::Result<()>) {
-    match result {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => process::exit(CLOSED_PIPE_STATUS),
-        Err(error) => {
-            print_error(&format!("Error: failed to write to standard output: {error}"));
-            process::exit(1);
-        }
+    let Err(error) = result else { return };
+    // Nothing is dropped on this way out.
+    terminal::restore();
+    if error.kind() == ErrorKind::BrokenPipe {
+        process::exit(CLOSED_PIPE_STATUS);
     }
+    print_error(&format!("Error: failed to write to standard output: {error}"));
+    process::exit(1);
 }
 
 /// A value as a tree that keeps the order of declaration.

@@ -32,16 +32,19 @@ impl Connection {
         flight: &Flight,
         progress: &Progress,
     ) -> Result<()> {
+        let mut told = Told { progress, bytes: 0 };
         let mut found = 0;
-        let fetched = self.fetch(blob, ingest, flight, progress, &mut found).await;
-        match fetched {
+        let mut fetched = self.fetch(blob, ingest, flight, &mut told, &mut found).await;
+        if matches!(fetched, Err(Error::DigestMismatch { .. })) && found > 0 {
             // The beginning was wrong, and is gone now.
-            Err(Error::DigestMismatch { .. }) if found > 0 => {
-                send_progress(progress, blob.size(), true);
-                self.fetch(blob, ingest, flight, progress, &mut found).await
-            }
-            fetched => fetched,
+            told.take_back();
+            fetched = self.fetch(blob, ingest, flight, &mut told, &mut found).await;
         }
+        if fetched.is_err() {
+            // Somebody else may be asked next.
+            told.take_back();
+        }
+        fetched
     }
 
     /// Fetches what is missing of a blob; `found` bytes were there.
@@ -50,15 +53,15 @@ impl Connection {
         blob: &Descriptor,
         ingest: &Arc<Ingest>,
         flight: &Flight,
-        progress: &Progress,
+        told: &mut Told<'_>,
         found: &mut u64,
     ) -> Result<()> {
         let (pieces, start, writer) = write_pieces(blob, ingest, flight);
         let fetched = match start.await {
             Ok(start) => {
                 *found = start;
-                send_progress(progress, start, false);
-                self.pieces(blob, start, &pieces, progress).await
+                told.add(start);
+                self.pieces(blob, start, &pieces, told).await
             }
             // The writer has something to say.
             Err(_) => Err(Error::Cancelled),
@@ -78,7 +81,7 @@ impl Connection {
         blob: &Descriptor,
         start: u64,
         pieces: &mpsc::Sender<Bytes>,
-        progress: &Progress,
+        told: &mut Told<'_>,
     ) -> Result<()> {
         let path = format!("blobs/{}", blob.digest());
         let size = blob.size();
@@ -93,7 +96,7 @@ impl Connection {
                 offset: received,
             };
             let response = self.get(ask).await?;
-            let ended = self.stream(response, &mut received, pieces, progress).await?;
+            let ended = self.stream(response, &mut received, pieces, told).await?;
             if received < size {
                 failures = if received > before { 0 } else { failures + 1 };
                 let reason = ended.unwrap_or_else(|| "the answer ended early".to_owned());
@@ -124,7 +127,7 @@ impl Connection {
         mut response: Response,
         received: &mut u64,
         pieces: &mpsc::Sender<Bytes>,
-        progress: &Progress,
+        told: &mut Told<'_>,
     ) -> Result<Option<String>> {
         let mut skip = skipped(&response, *received).ok_or_else(|| RegistryError::Malformed {
             host: self.host.clone(),
@@ -144,7 +147,7 @@ impl Connection {
                 continue;
             }
             *received += piece.len() as u64;
-            send_progress(progress, piece.len() as u64, false);
+            told.add(piece.len() as u64);
             // The writer gives up when the disk is full or there is more than there should be.
             pieces.send(piece).await.map_err(|_| Error::Cancelled)?;
         }
@@ -180,14 +183,30 @@ fn range_start(range: &str) -> Option<u64> {
         .ok()
 }
 
-/// Tells of bytes that came, or that were told of and have to come again.
-fn send_progress(progress: &Progress, bytes: u64, again: bool) {
-    progress.send(ProgressEvent {
-        add_size: i64::try_from(bytes)
-            .ok()
-            .map(|bytes| if again { -bytes } else { bytes }),
-        ..ProgressEvent::default()
-    });
+/// What was told about the bytes of one blob.
+struct Told<'a> {
+    progress: &'a Progress,
+    bytes: u64,
+}
+
+impl Told<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        self.send(i64::try_from(bytes).ok());
+    }
+
+    /// The bytes will come again.
+    fn take_back(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.send(i64::try_from(bytes).ok().map(|bytes| -bytes));
+    }
+
+    fn send(&self, add_size: Option<i64>) {
+        self.progress.send(ProgressEvent {
+            add_size,
+            ..ProgressEvent::default()
+        });
+    }
 }
 
 /// Writes what is sent, where it may block, and publishes the blob when the sender is dropped and all of it came. First
