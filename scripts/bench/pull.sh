@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # From a registry on this machine to a disk that boots: `container image pull` of
 # a Debian image whose files are some 300 MB, against skopeo and umoci, and
-# against podman where it is installed (not by setup-debian.sh). Then what
-# `image list` takes with 200 images.
+# against podman where it is installed. Then `image list` with 200 images.
 #
 #   pull.sh [ROUNDS [ARCHIVE]]     default 3, and an image made by mmdebstrap
 set -euo pipefail

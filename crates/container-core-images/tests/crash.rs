@@ -1,4 +1,5 @@
-//! The service killed at random moments of its work: what it leaves is whole, and the rest goes away.
+//! The service doing many things at once, and killed at random moments of that: what it leaves is whole, and the rest goes
+//! away.
 
 mod support;
 
@@ -53,6 +54,11 @@ impl Operation {
             Self::Delete(name) => client.delete(&name, true).await,
             Self::Prune => client.clean_up().await.map(|_| ()),
         }
+    }
+
+    /// Whether the error is none of the service: what is not there cannot be unpacked or deleted.
+    fn may_fail(&self, error: &Error) -> bool {
+        matches!(self, Self::Unpack(_) | Self::Delete(_)) && error.code == ErrorCode::NotFound
     }
 
     /// The reference it makes (true) or removes.
@@ -113,22 +119,24 @@ impl Images {
     /// Up to three operations on different references.
     fn operations(&self, random: &mut Random) -> Vec<Operation> {
         let mut names: Vec<usize> = (0..self.pulled.len() + self.loaded.len()).collect();
-        let mut operations = Vec::new();
-        for _ in 0..=random.below(3) {
-            let name = names.swap_remove(random.below(names.len()));
-            let make = match name.checked_sub(self.pulled.len()) {
-                None => Operation::Pull(self.pulled[name].clone()),
-                Some(at) => Operation::Load(self.loaded[at].0.clone(), self.loaded[at].1.clone()),
-            };
-            let reference = make.outcome().unwrap().0.to_owned();
-            operations.push(match random.below(10) {
-                0..5 => make,
-                5..7 => Operation::Unpack(reference),
-                7..9 => Operation::Delete(reference),
-                _ => Operation::Prune,
-            });
+        (0..=random.below(3))
+            .map(|_| self.operation(names.swap_remove(random.below(names.len())), random))
+            .collect()
+    }
+
+    /// An operation on the reference of this number.
+    fn operation(&self, name: usize, random: &mut Random) -> Operation {
+        let make = match name.checked_sub(self.pulled.len()) {
+            None => Operation::Pull(self.pulled[name].clone()),
+            Some(at) => Operation::Load(self.loaded[at].0.clone(), self.loaded[at].1.clone()),
+        };
+        let reference = make.outcome().unwrap().0.to_owned();
+        match random.below(10) {
+            0..5 => make,
+            5..7 => Operation::Unpack(reference),
+            7..9 => Operation::Delete(reference),
+            _ => Operation::Prune,
         }
-        operations
     }
 }
 
@@ -235,14 +243,48 @@ impl Store {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_random_moments() {
+fn random() -> Random {
     let seed = match std::env::var("CONTAINER_TEST_SEED") {
         Ok(seed) => seed.parse().expect("a number in CONTAINER_TEST_SEED"),
         Err(_) => SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64,
     };
     println!("CONTAINER_TEST_SEED={seed}");
-    let mut random = Random(seed);
+    Random(seed)
+}
+
+/// Eight operations at a time, on the same few images.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_things_at_once() {
+    let mut random = random();
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let (_registry, host) = registry(dir.path());
+    let images = Images::make(dir.path(), &host);
+    let mut checked = HashSet::new();
+    let _service = start(&root);
+    let client = connect(&root).await;
+    for round in 0..24 {
+        let operations: Vec<_> = (0..8)
+            .map(|_| images.operation(random.below(images.references().count()), &mut random))
+            .collect();
+        let tasks = operations
+            .iter()
+            .map(|operation| tokio::spawn(operation.clone().perform(client.clone())));
+        for (operation, task) in operations.iter().zip(tasks.collect::<Vec<_>>()) {
+            if let Err(error) = task.await.unwrap() {
+                assert!(operation.may_fail(&error), "{operation:?}: {error:?}");
+            }
+        }
+        println!("round {round}: {operations:?}");
+        if round % 4 == 0 {
+            collect(&client, &root, &mut checked).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_random_moments() {
+    let mut random = random();
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("root");
     let (_registry, host) = registry(dir.path());
@@ -283,11 +325,7 @@ async fn killed_at_random_moments() {
                         expected.remove(name);
                     }
                 }
-                (Err(error), _) => assert!(
-                    matches!(operation, Operation::Unpack(_) | Operation::Delete(_))
-                        && error.code == ErrorCode::NotFound,
-                    "{operation:?}: {error:?}"
-                ),
+                (Err(error), _) => assert!(operation.may_fail(&error), "{operation:?}: {error:?}"),
             }
         }
         left += usize::from(!Store::unfinished(&root).is_empty());
@@ -303,7 +341,8 @@ async fn killed_at_random_moments() {
             expected.insert(name.to_owned(), store.references.contains_key(name));
         }
         if round % 5 == 4 {
-            collect(&root, &mut checked).await;
+            let _service = start(&root);
+            collect(&connect(&root).await, &root, &mut checked).await;
         }
     }
     println!("{interrupted} operations interrupted, {left} crashes left something");
@@ -324,9 +363,8 @@ async fn killed_at_random_moments() {
 }
 
 /// Has the service collect its garbage, after which exactly what references lead to is there.
-async fn collect(root: &Path, checked: &mut HashSet<u64>) {
-    let _service = start(root);
-    connect(root).await.clean_up().await.unwrap();
+async fn collect(client: &ImagesClient, root: &Path, checked: &mut HashSet<u64>) {
+    client.clean_up().await.unwrap();
     let store = Store::verified(root, checked);
     let (blobs, chains) = store.reachable();
     assert_eq!(store.blobs, blobs);
