@@ -142,7 +142,11 @@ impl<'a> Follow<'a> {
             let complete = self.supply.complete.load(Ordering::Acquire);
             match (state.blobs.get(&self.digest), &self.file) {
                 (Some(arrival), None) => {
-                    self.file = Some(File::open(&arrival.path)?);
+                    match File::open(&arrival.path) {
+                        // It has just got its final name.
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => return self.open_stored(),
+                        opened => self.file = Some(opened?),
+                    }
                     self.number = arrival.number;
                 }
                 (Some(arrival), Some(_)) if arrival.number == self.number => {}
@@ -242,6 +246,23 @@ mod tests {
             .read_to_end(&mut late)
             .unwrap();
         assert_eq!(late, whole);
+    }
+
+    #[test]
+    fn a_blob_that_is_renamed_before_its_writer_ends() {
+        let (dir, store) = store();
+        let ingest = store.ingest().unwrap();
+        let digest = digest::of(b"hello");
+        let mut writer = ingest.resume(expected(b"hello")).unwrap();
+        writer.write(b"hello").unwrap();
+        let partial = dir.path().join("partial").join(digest.digest());
+        std::fs::rename(partial, store.path(&digest).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        let supply = Supply::default();
+        Follow::new(&store, &supply, &digest)
+            .read_to_end(&mut bytes)
+            .unwrap();
+        assert_eq!(bytes, b"hello");
     }
 
     #[test]
