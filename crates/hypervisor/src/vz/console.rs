@@ -2,6 +2,9 @@ use std::io::Write;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
+use crate::ExitReason;
+use crate::boot_log::BootLog;
+
 /// Bytes that are read at once.
 const CHUNK: usize = 4096;
 /// Bytes of a line that are looked at.
@@ -12,8 +15,26 @@ const LINE: usize = 256;
 pub(super) enum Sign {
     /// It panicked and will do nothing more.
     Panicked,
-    /// It began anew: the machine restarted, which the framework does without a word.
+    /// It started its first process a second time: the machine restarted, which the framework does without a word.
     Restarted,
+}
+
+impl Sign {
+    /// Why a machine ended whose kernel gave this sign.
+    pub(super) fn reason(self, boot_log: &BootLog) -> ExitReason {
+        match (self, boot_log.panic()) {
+            (Self::Restarted, _) => ExitReason::GuestReset,
+            (Self::Panicked, Some((message, boot_log))) => ExitReason::GuestPanic {
+                message: message.to_owned(),
+                boot_log,
+            },
+            // The log could not be written.
+            (Self::Panicked, None) => ExitReason::GuestPanic {
+                message: "its message is not in the boot log".to_owned(),
+                boot_log: boot_log.last_lines(),
+            },
+        }
+    }
 }
 
 /// Appends what the guest writes to its console to the log, until the machine is released. `notice` is called for every
@@ -69,23 +90,26 @@ impl Kernel {
         }
     }
 
-    /// Only lines with the kernel's time are the kernel's.
+    /// Only lines with the kernel's time are the kernel's. Its first ones are no sign: a console that comes up late may
+    /// lose them.
     fn understand(&mut self, line: &[u8]) -> Option<Sign> {
         let line = str::from_utf8(line).ok()?.strip_prefix('[')?;
-        let (time, text) = line.split_once(']')?;
-        let text = text.trim_start();
-        if text.starts_with("Kernel panic - not syncing: ") {
-            self.panicking = true;
-        } else if text.starts_with("---[ end Kernel panic - not syncing") {
+        let (_, text) = line.split_once(']')?;
+        let text = text.trim();
+        if text.starts_with("---[ end Kernel panic - not syncing") {
             return Some(Sign::Panicked);
-        } else if time.trim() == "0.000000" && text.starts_with("Linux version ") {
+        }
+        // With `panic=1` on its command line the kernel restarts instead of ending its message.
+        if text.starts_with("Kernel panic - not syncing: ") {
+            let again = std::mem::replace(&mut self.panicking, true);
+            return again.then_some(Sign::Panicked);
+        }
+        if text.starts_with("Run ") && text.ends_with(" as init process") {
             let again = std::mem::replace(&mut self.booted, true);
-            // With `panic=1` on its command line the kernel restarts instead of ending its message.
-            let panicked = std::mem::take(&mut self.panicking);
-            return match (again, panicked) {
-                (false, _) => None,
-                (true, true) => Some(Sign::Panicked),
-                (true, false) => Some(Sign::Restarted),
+            return match (self.panicking, again) {
+                (true, _) => Some(Sign::Panicked),
+                (false, true) => Some(Sign::Restarted),
+                (false, false) => None,
             };
         }
         None
@@ -123,14 +147,30 @@ mod tests {
     fn a_kernel_that_begins_anew() {
         assert_eq!(signs(BOOT, 4096), []);
         assert_eq!(signs(&format!("{BOOT}{BOOT}"), 4096), [Sign::Restarted]);
-        // It restarted because of a panic.
+        // It restarted because of a panic, and got as far as before, or not.
         assert_eq!(signs(&format!("{BOOT}{PANIC}{BOOT}"), 4096), [Sign::Panicked]);
+        assert_eq!(signs(&format!("{PANIC}{PANIC}"), 4096), [Sign::Panicked]);
+    }
+
+    #[test]
+    fn the_reason_quotes_the_kernel() {
+        let log = BootLog::parse(format!("{BOOT}{PANIC}{END}").as_bytes());
+        assert_eq!(Sign::Restarted.reason(&log), ExitReason::GuestReset);
+        let ExitReason::GuestPanic { message, boot_log } = Sign::Panicked.reason(&log) else {
+            panic!("no panic");
+        };
+        assert_eq!(message, "Attempted to kill init! exitcode=0x00000100");
+        assert!(
+            boot_log.contains("Comm: vminitd") && !boot_log.contains("Run /sbin"),
+            "{boot_log}"
+        );
+        let lost = Sign::Panicked.reason(&BootLog::parse(BOOT.as_bytes()));
+        assert!(lost.to_string().contains("Run /sbin/vminitd"), "{lost}");
     }
 
     #[test]
     fn others_cannot_speak_for_the_kernel() {
-        let text =
-            "---[ end Kernel panic - not syncing: x ]---\n[    9.1] Linux version 1\nLinux version 1\n";
+        let text = "---[ end Kernel panic - not syncing: x ]---\nRun /sbin/vminitd as init process\n";
         assert_eq!(signs(&format!("{BOOT}{text}"), 4096), []);
         let long = "x".repeat(100_000);
         let mut kernel = Kernel::default();

@@ -131,8 +131,8 @@ impl VzMachine {
     fn attend_console(&self, console: PipeReader, log: File) -> io::Result<()> {
         let console = Receiver::from_owned_fd(OwnedFd::from(console))?;
         let (place, life, parts) = (self.log.clone(), Arc::clone(&self.life), self.parts.downgrade());
-        let notice = move |sign| {
-            life.condemn(reason(sign, &BootLog::read(&place.path, place.start)));
+        let notice = move |sign: Sign| {
+            life.condemn(sign.reason(&BootLog::read(&place.path, place.start)));
             power_off(&parts, &life);
         };
         tokio::spawn(console::relay(console, log, notice));
@@ -143,22 +143,6 @@ impl VzMachine {
 fn power_off(parts: &WeakConfined<Parts>, life: &Arc<Life>) {
     let (of_block, life) = (parts.clone(), Arc::clone(life));
     parts.run(move |parts| parts.power_off(&life, &of_block));
-}
-
-/// Why a machine ended whose kernel gave this sign.
-fn reason(sign: Sign, boot_log: &BootLog) -> ExitReason {
-    match (sign, boot_log.panic()) {
-        (Sign::Restarted, _) => ExitReason::GuestReset,
-        (Sign::Panicked, Some((message, boot_log))) => ExitReason::GuestPanic {
-            message: message.to_owned(),
-            boot_log,
-        },
-        // The log could not be written.
-        (Sign::Panicked, None) => ExitReason::GuestPanic {
-            message: "its message is not in the boot log".to_owned(),
-            boot_log: boot_log.last_lines(),
-        },
-    }
 }
 
 #[async_trait]
