@@ -87,6 +87,18 @@ impl VzMachine {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes the first step of a start, which nobody can take twice.
+    fn begin(&self) -> Result<(PipeReader, File), Error> {
+        let mut stage = self.stage();
+        match std::mem::replace(&mut *stage, Stage::Starting) {
+            Stage::Created(console, log) => Ok((console, log)),
+            later => {
+                *stage = later;
+                Err(Error::AlreadyStarted)
+            }
+        }
+    }
+
     /// When the guest has to have booted, unless the machine was never started or is over.
     fn boot_deadline(&self) -> Result<Instant, Error> {
         if let Some(reason) = self.life.over() {
@@ -148,11 +160,7 @@ fn power_off(parts: &WeakConfined<Parts>, life: &Arc<Life>) {
 #[async_trait]
 impl VirtualMachine for VzMachine {
     async fn start(&self) -> Result<(), Error> {
-        let stage = std::mem::replace(&mut *self.stage(), Stage::Starting);
-        let Stage::Created(console, log) = stage else {
-            *self.stage() = stage;
-            return Err(Error::AlreadyStarted);
-        };
+        let (console, log) = self.begin()?;
         let begun = Instant::now();
         let started = async {
             self.attend_console(console, log).map_err(Error::Spawn)?;
