@@ -7,6 +7,7 @@ mod archive;
 mod golden;
 mod leftovers;
 mod programs;
+pub mod registry;
 mod terminal;
 
 use std::ffi::OsStr;

@@ -1,55 +1,9 @@
 //! `container image`: from a registry to a running container, with real peers.
 
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use container_tests::{System, artifact, eventually};
-
-/// Debian's docker-registry on a free loopback port.
-struct Registry {
-    process: Child,
-    port: u16,
-}
-
-impl Registry {
-    fn start(system: &System) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a port")
-            .port();
-        let storage = system.home().join("registry");
-        let config = system.home().join("registry.yml");
-        let text = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:{port}\n",
-            storage.display()
-        );
-        std::fs::write(&config, text).expect("the registry's configuration");
-        let process = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("docker-registry");
-        let registry = Self { process, port };
-        eventually(Duration::from_secs(20), "the registry", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        registry
-    }
-
-    fn reference(&self, name: &str) -> String {
-        format!("127.0.0.1:{}/{name}", self.port)
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use container_tests::registry::Registry;
+use container_tests::{System, artifact};
 
 fn skopeo(arguments: &[&str]) {
     let output = Command::new("skopeo")
@@ -63,7 +17,7 @@ fn skopeo(arguments: &[&str]) {
 #[test]
 fn pulls_from_a_registry_and_runs() {
     let system = System::start();
-    let registry = Registry::start(&system);
+    let registry = Registry::open(system.home());
     let reference = registry.reference("team/tool:1.0");
     let archive = format!("oci-archive:{}", artifact("CONTAINER_TEST_BUSYBOX").display());
     skopeo(&[
