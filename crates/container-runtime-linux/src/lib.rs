@@ -18,6 +18,7 @@ mod spec;
 mod state;
 mod statistics;
 mod stop;
+mod volumes;
 #[cfg(test)]
 mod testing;
 

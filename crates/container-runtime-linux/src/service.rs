@@ -17,7 +17,7 @@ use crate::error::{LOST, exit};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{error, guest, sockets, spec, statistics};
+use crate::{error, guest, sockets, spec, statistics, volumes};
 
 /// How long other processes of a container may take to end after its init process.
 const STRAGGLERS: Duration = Duration::from_secs(1);
@@ -179,6 +179,9 @@ impl Runtime {
     }
 
     async fn switch_off(&self, guest: &Guest, alive: bool) {
+        if alive {
+            volumes::unmount(guest, &self.container.configuration).await;
+        }
         if alive && !self.container.options.auto_remove {
             machine::unmount(guest).await;
             if let Err(error) = guest.machine.stop().await {

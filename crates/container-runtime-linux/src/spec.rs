@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use container_resource::{
-    ContainerConfiguration, Filesystem, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
+    ContainerConfiguration, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
 };
 use oci_spec::runtime::{
     Capability, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace,
@@ -14,7 +14,7 @@ use oci_spec::runtime::{
 };
 
 use crate::error::Error;
-use crate::{guest, sockets};
+use crate::{guest, sockets, volumes};
 
 /// Where the agent's own binary appears in the container with `--init`.
 const INIT_PATH: &str = "/.cz-init";
@@ -238,7 +238,20 @@ fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec
         )?);
     }
     for filesystem in &configuration.mounts {
-        mounts.push(user_mount(filesystem)?);
+        mounts.push(match &filesystem.kind {
+            FilesystemType::Tmpfs {} => {
+                let options = filesystem.options.clone();
+                mount(&filesystem.destination, "tmpfs", "tmpfs", options)?
+            }
+            FilesystemType::Volume { name, .. } => {
+                let source = volumes::path(configuration, name);
+                let options = [&["bind".to_owned()], filesystem.options.as_slice()].concat();
+                mount(&filesystem.destination, "bind", &source, options)?
+            }
+            FilesystemType::Virtiofs {} | FilesystemType::Block { .. } => {
+                return Err(Error::UnsupportedMount(filesystem.destination.clone()));
+            }
+        });
     }
     let binds = [
         (configuration.use_init, INIT_PATH, guest::AGENT_PATH, "ro"),
@@ -250,20 +263,6 @@ fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec
     }
     mounts.sort_by_key(|mount| mount.destination().components().count());
     Ok(mounts)
-}
-
-fn user_mount(filesystem: &Filesystem) -> Result<Mount, Error> {
-    match &filesystem.kind {
-        FilesystemType::Tmpfs {} => mount(
-            &filesystem.destination,
-            "tmpfs",
-            "tmpfs",
-            filesystem.options.clone(),
-        ),
-        FilesystemType::Virtiofs {} | FilesystemType::Block { .. } | FilesystemType::Volume { .. } => {
-            Err(Error::UnsupportedMount(filesystem.destination.clone()))
-        }
-    }
 }
 
 fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> Result<Mount, Error> {
@@ -278,6 +277,8 @@ fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> R
 
 #[cfg(test)]
 mod tests {
+    use container_resource::Filesystem;
+
     use super::*;
     use crate::testing;
 

@@ -3,41 +3,63 @@
 
 use container_hypervisor::Disk;
 use container_ipc::Error;
-use container_resource::{ContainerConfiguration, Filesystem};
+use container_resource::ContainerConfiguration;
 use container_sandbox::Agent;
 use container_sandbox::proto::{SyncRequest, UmountRequest};
 
 use crate::guest;
 use crate::process::{Guest, limited};
 
-/// Disks of the machine before the first volume: init image, container image, the container's own.
-const OTHER_DISKS: u8 = 3;
+/// The disk of the first volume is the fourth: init image, container image and the container's own come before.
+const FIRST_LETTER: u8 = b'd';
+
+/// A volume, however often it is mounted.
+#[derive(Debug, PartialEq, Eq)]
+struct Used<'a> {
+    name: &'a str,
+    disk: &'a str,
+    writable: bool,
+}
 
 /// The volumes of a container in the order of their disks.
-fn of(configuration: &ContainerConfiguration) -> impl Iterator<Item = (u8, &Filesystem)> {
-    let volumes = configuration
-        .mounts
-        .iter()
-        .filter(|mount| mount.volume_name().is_some());
-    (0..).zip(volumes)
+fn of(configuration: &ContainerConfiguration) -> Vec<Used<'_>> {
+    let mut volumes: Vec<Used<'_>> = Vec::new();
+    for mount in &configuration.mounts {
+        let Some(name) = mount.volume_name() else { continue };
+        let writable = !mount.is_read_only();
+        match volumes.iter_mut().find(|volume| volume.name == name) {
+            Some(volume) => volume.writable |= writable,
+            None => volumes.push(Used {
+                name,
+                disk: &mount.source,
+                writable,
+            }),
+        }
+    }
+    volumes
 }
 
-/// Their disks. One that is mounted read-only is not even opened for writing, so that many machines can share it.
+/// Their disks. One that is only read is not even opened for writing, so that many machines can share it.
 pub(crate) fn disks(configuration: &ContainerConfiguration) -> Vec<Disk> {
-    let disk = |(index, volume): (u8, &Filesystem)| {
+    let disk = |(index, volume): (usize, &Used<'_>)| {
         let serial = format!("volume{index}");
-        if volume.is_read_only() {
-            Disk::read_only(&volume.source, serial)
+        if volume.writable {
+            Disk::writable(volume.disk, serial)
         } else {
-            Disk::writable(&volume.source, serial)
+            Disk::read_only(volume.disk, serial)
         }
     };
-    of(configuration).map(disk).collect()
+    of(configuration).iter().enumerate().map(disk).collect()
 }
 
-/// Where the volume of this number is mounted in the guest.
-pub(crate) fn path(id: &str, index: u8) -> String {
-    format!("/run/container/{id}/volumes/{index}")
+/// Where a volume of the container is mounted in the guest.
+pub(crate) fn path(configuration: &ContainerConfiguration, name: &str) -> String {
+    let index = of(configuration).iter().position(|volume| volume.name == name);
+    staged(configuration, index.unwrap_or_default())
+}
+
+fn staged(configuration: &ContainerConfiguration, index: usize) -> String {
+    format!("/run/container/{}/volumes/{index}", configuration.id)
 }
 
 /// Mounts all of them.
@@ -45,41 +67,39 @@ pub(crate) fn path(id: &str, index: u8) -> String {
 /// # Errors
 /// A disk has no file system that can be mounted.
 pub(crate) async fn mount(agent: &Agent, configuration: &ContainerConfiguration) -> Result<(), Error> {
-    for (index, volume) in of(configuration) {
-        let device = char::from(b'a' + OTHER_DISKS + index);
-        let mut options = volume.options.clone();
-        options.push("noatime".to_owned());
-        let source = format!("/dev/vd{device}");
-        let mounted = guest::mount(agent, "ext4", &source, &path(&configuration.id, index), options).await;
-        mounted.map_err(|error| {
-            let name = volume.volume_name().unwrap_or_default();
-            error.wrap(format!("failed to mount volume '{name}'"))
-        })?;
+    for ((index, volume), letter) in of(configuration).iter().enumerate().zip(FIRST_LETTER..=b'z') {
+        let device = format!("/dev/vd{}", char::from(letter));
+        let access = if volume.writable { "rw" } else { "ro" };
+        let options = [access, "noatime"].map(str::to_owned).into();
+        let mounted = guest::mount(agent, "ext4", &device, &staged(configuration, index), options).await;
+        mounted.map_err(|error| error.wrap(format!("failed to mount volume '{}'", volume.name)))?;
     }
     Ok(())
 }
 
 /// Unmounts them, so that their disks are complete and clean.
 pub(crate) async fn unmount(guest: &Guest, configuration: &ContainerConfiguration) {
-    let mut any = false;
-    for (index, _) in of(configuration) {
-        any = true;
+    let volumes = of(configuration);
+    for (index, volume) in volumes.iter().enumerate() {
         let request = UmountRequest {
-            path: path(&configuration.id, index),
+            path: staged(configuration, index),
             flags: 0,
         };
         if let Err(error) = limited(guest.agent.umount(request)).await {
-            tracing::warn!(%error, index, "failed to unmount a volume");
+            tracing::warn!(%error, volume.name, "failed to unmount a volume");
         }
     }
     // The last mount of a disk may go a moment after the process that had it.
-    if any && let Err(error) = limited(guest.agent.sync(SyncRequest {})).await {
+    if !volumes.is_empty()
+        && let Err(error) = limited(guest.agent.sync(SyncRequest {})).await
+    {
         tracing::warn!(%error, "failed to write volumes back");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use container_resource::Filesystem;
     use container_resource::filesystem::{CacheMode, FilesystemType, SyncMode};
 
     use super::*;
@@ -103,6 +123,7 @@ mod tests {
             Filesystem::tmpfs("/run", vec![]),
             volume("one", &[]),
             volume("two", &["ro"]),
+            volume("one", &["ro"]),
         ];
         let disks = disks(&configuration);
         let described: Vec<_> = disks
@@ -116,6 +137,6 @@ mod tests {
                 (Some("/volumes/two/volume.img"), true, "volume1")
             ]
         );
-        assert_eq!(path("web", 1), "/run/container/web/volumes/1");
+        assert_eq!(path(&configuration, "two"), "/run/container/web/volumes/1");
     }
 }

@@ -14,7 +14,7 @@ use container_resource::{
 };
 use oci_spec::image::Config;
 
-use super::not_yet;
+use super::{mounts, not_yet};
 use crate::error::Failure;
 use crate::flags::management::ManagementFlags;
 use crate::flags::process::ProcessFlags;
@@ -22,7 +22,7 @@ use crate::flags::resource::ResourceFlags;
 use crate::parse::env::Environment;
 use crate::parse::mount::Mount;
 use crate::parse::{
-    capability, cpus, dns, host, journal, label, memory, mount, network, path_list, sysctl, ulimit, user,
+    capability, cpus, dns, host, journal, label, memory, network, path_list, sysctl, ulimit, user,
 };
 
 /// The built-in network.
@@ -40,7 +40,8 @@ pub(super) struct Options {
     process: Process,
     resources: Resources,
     labels: BTreeMap<String, String>,
-    mounts: Vec<Filesystem>,
+    /// What is to be mounted, volumes by name.
+    pub(super) mounts: Vec<Mount>,
     networks: Vec<AttachmentConfiguration>,
     dns: Option<DnsConfiguration>,
     cap_add: Vec<String>,
@@ -116,7 +117,7 @@ impl Options {
             },
             resources: resources(resource, management, system)?,
             labels: label::parse(&management.label)?,
-            mounts: mounts(management)?,
+            mounts: mounts::parse(management)?,
             networks: networks(&management.network, &id, domain)?,
             dns: dns::parse(&management.dns, management.no_dns, domain).map_err(Failure::Usage)?,
             cap_add: capability::parse(&[privileges, management.cap_add.clone()].concat())?,
@@ -143,13 +144,15 @@ impl Options {
         })
     }
 
-    /// The configuration of a container of this image. `arguments` are the words after the image.
+    /// The configuration of a container of this image. `arguments` are the words after the image, `mounts` is what the
+    /// options' own came to.
     pub(super) fn configure(
         self,
         image: ImageDescription,
         image_configuration: &ImageConfiguration,
         platform: Platform,
         arguments: Vec<String>,
+        mounts: Vec<Filesystem>,
     ) -> Result<ContainerConfiguration, Failure> {
         let config = image_configuration.config().clone().unwrap_or_default();
         Ok(ContainerConfiguration {
@@ -160,7 +163,7 @@ impl Options {
             platform,
             resources: self.resources,
             init_process: self.process.configure(&config, arguments)?,
-            mounts: self.mounts,
+            mounts,
             published_ports: Vec::new(),
             published_sockets: Vec::new(),
             networks: self.networks,
@@ -281,22 +284,6 @@ fn pids_limit(limit: Option<i64>) -> Result<Option<u32>, Failure> {
     valid.ok_or_else(error).map(Some)
 }
 
-/// tmpfs mounts, then `--mount`s. Other kinds are refused before this is asked.
-fn mounts(management: &ManagementFlags) -> Result<Vec<Filesystem>, Error> {
-    let mut mounts: Vec<Filesystem> = Vec::new();
-    for destination in &management.tmpfs {
-        if !mounts.iter().any(|mount| &mount.destination == destination) {
-            mounts.push(Filesystem::tmpfs(destination.clone(), Vec::new()));
-        }
-    }
-    for text in &management.mount {
-        if let Mount::Tmpfs(mount) = mount::parse(text)? {
-            mounts.push(mount);
-        }
-    }
-    Ok(mounts)
-}
-
 fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<AttachmentConfiguration>, Error> {
     let default = network::NetworkRequest {
         name: DEFAULT_NETWORK.to_owned(),
@@ -358,7 +345,7 @@ mod tests {
             Failure::Error(text) => text,
             other => format!("{other:?}"),
         };
-        let options =
+        let mut options =
             Options::parse(&run.process, &run.resource, &run.management, &system).map_err(describe)?;
         let image: ImageConfiguration = serde_json::from_str(image).expect("an image configuration");
         let digest = format!("sha256:{}", "0".repeat(64));
@@ -368,8 +355,14 @@ mod tests {
         });
         let description = serde_json::from_value(description).expect("a description");
         let (_, arguments) = run.target.split();
+        let ready = |mount| match mount {
+            Mount::Tmpfs(mount) => Some(mount),
+            Mount::Volume(_) => None,
+        };
+        let mounts = std::mem::take(&mut options.mounts);
+        let mounts = mounts.into_iter().filter_map(ready).collect();
         options
-            .configure(description, &image, Platform::linux_host(), arguments)
+            .configure(description, &image, Platform::linux_host(), arguments, mounts)
             .map_err(describe)
     }
 
@@ -474,11 +467,11 @@ mod tests {
                 "invalid journal mode 'none': must be writeback, ordered, or journal",
             ),
             ("-p 80:80 x", "--publish: this version does not have it yet"),
-            ("-v /x x", "--volume: this version does not have it yet"),
             (
-                "--mount type=volume,dst=/x x",
-                "--mount: this version does not have it yet",
+                "-v /host:/x x",
+                "mounting host paths: this version does not have it yet",
             ),
+            ("-v data:x x", "mount destination 'x' must be an absolute path"),
             (
                 "--network other x",
                 "--network: this version does not have it yet",

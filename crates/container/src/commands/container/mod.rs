@@ -11,6 +11,7 @@ pub mod kill;
 mod launch;
 pub mod list;
 pub mod logs;
+mod mounts;
 mod not_yet;
 pub mod pause;
 pub mod port;

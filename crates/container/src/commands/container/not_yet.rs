@@ -5,10 +5,12 @@ use std::path::Path;
 use container_resource::Platform;
 
 use super::configuration::DEFAULT_NETWORK;
+use super::mounts;
 use crate::error::Failure;
 use crate::flags::management::ManagementFlags;
 use crate::parse::mount::Mount;
-use crate::parse::{mount, network, publish, publish_socket, volume};
+use crate::parse::volume::{VolumeMount, VolumeSource};
+use crate::parse::{network, publish, publish_socket};
 
 /// Refuses such options; a value that breaks its grammar is reported as that.
 pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
@@ -18,13 +20,15 @@ pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
         publish_socket::parse(text, Path::new("/"))?;
     }
     refuse("--publish-socket", !flags.publish_socket.is_empty())?;
-    for text in &flags.volume {
-        volume::parse(text)?;
-    }
-    refuse("--volume", !flags.volume.is_empty())?;
-    for text in &flags.mount {
-        let mount = mount::parse(text)?;
-        refuse("--mount", matches!(mount, Mount::Volume(_)))?;
+    for mount in mounts::parse(flags)? {
+        let of_host = matches!(
+            mount,
+            Mount::Volume(VolumeMount {
+                source: VolumeSource::Host(_),
+                ..
+            })
+        );
+        refuse("mounting host paths", of_host)?;
     }
     let networks = network::parse_all(&flags.network)?.unwrap_or_default();
     refuse(

@@ -10,6 +10,7 @@ use container_ipc::{Error, ErrorCode};
 use container_resource::{ContainerOptions, Kernel, KernelCommandLine, Platform};
 
 use super::configuration::Options;
+use super::mounts;
 use crate::error::Failure;
 use crate::flags::image_fetch::ImageFetchFlags;
 use crate::flags::management::ManagementFlags;
@@ -44,7 +45,7 @@ pub(super) async fn prepare(
     progress: &Progress,
 ) -> Result<ContainerCreateRequest, Failure> {
     let system = services.configuration(api).await?;
-    let options = Options::parse(asked.process, asked.resource, asked.management, &system)?;
+    let mut options = Options::parse(asked.process, asked.resource, asked.management, &system)?;
     let platform = chosen_platform(asked.management)?;
     let how = fetch::how(&system, asked.registry, asked.image_fetch)?;
     refuse_taken(api, &options.id).await?;
@@ -72,7 +73,9 @@ pub(super) async fn prepare(
     progress.step("Fetching kernel");
     let kernel = kernel(api, asked.management).await?;
     let init_image = init_image(&images, asked.management, &system, &how, progress).await?;
-    let configuration = options.configure(image, &variant.config, platform, asked.arguments)?;
+    // Last, so that what fails before leaves no volume behind.
+    let mounts = mounts::resolve(api, std::mem::take(&mut options.mounts)).await?;
+    let configuration = options.configure(image, &variant.config, platform, asked.arguments, mounts)?;
     let options = ContainerOptions {
         auto_remove: asked.management.rm,
     };

@@ -8,7 +8,7 @@ pub mod prune;
 
 use clap::Subcommand;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -65,11 +65,11 @@ impl VolumeCommand {
     /// What the command reports.
     pub async fn run(self) -> Outcome {
         match self {
-            Self::Create(_) => Err(Failure::absent("volume create")),
-            Self::Delete(_) => Err(Failure::absent("volume delete")),
-            Self::Inspect(_) => Err(Failure::absent("volume inspect")),
-            Self::List(_) => Err(Failure::absent("volume list")),
-            Self::Prune(_) => Err(Failure::absent("volume prune")),
+            Self::Create(command) => command.run().await,
+            Self::Delete(command) => command.run().await,
+            Self::Inspect(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Prune(command) => command.run().await,
         }
     }
 }
