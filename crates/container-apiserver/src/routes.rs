@@ -5,7 +5,7 @@ use container_client::api::{
     ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
     ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerProcesses, ContainerRename,
     ContainerResize, ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop, ContainerUpdate,
-    ContainerWait, GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage, VolumeCreate,
+    ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage, VolumeCreate,
     VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
@@ -34,6 +34,9 @@ fn reading(containers: &Containers) -> Router {
     });
     let router = on::<ContainerStats, _, _>(router, containers, |containers, request| async move {
         containers.statistics(&request.payload.id).await
+    });
+    let router = on::<Events, _, _>(router, containers, |containers, request| async move {
+        Ok(containers.events(request.payload).await)
     });
     let router = on::<ContainerProcesses, _, _>(router, containers, |containers, request| async move {
         containers.processes(&request.payload.id).await

@@ -6,6 +6,7 @@
 pub mod capability;
 pub mod container;
 pub mod disk_usage;
+pub mod event;
 pub mod filesystem;
 pub mod image;
 pub mod journal;
@@ -29,6 +30,7 @@ pub use container::{
     Resources,
 };
 pub use disk_usage::{DiskUsage, DiskUsageStats};
+pub use event::Event;
 pub use filesystem::{Filesystem, FilesystemType};
 pub use image::{Descriptor, ImageDescription, ImageResource};
 pub use journal::{Journal, JournalMode};

@@ -286,6 +286,15 @@ impl ApiClient {
         listed.map_err(|error| error.wrap(format!("failed to list processes of container {id}")))
     }
 
+    /// What happened to containers after what was `seen`, as soon as there is something; without it what is kept of the
+    /// past, at once.
+    ///
+    /// # Errors
+    /// The server went away.
+    pub async fn events(&self, seen: Option<u64>) -> Result<EventsReply, Error> {
+        self.client.call::<Events>(EventsRequest { seen }).await
+    }
+
     /// The bytes on disk that deleting the container frees.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::Duration;
 use container_ipc::Route;
 use container_resource::{
     ContainerConfiguration, ContainerOptions, ContainerSnapshot, ContainerState, ContainerStatistics,
-    DiskUsageStats, ExitStatus, Kernel, Platform, ProcessConfiguration, RunningProcess,
+    DiskUsageStats, Event, ExitStatus, Kernel, Platform, ProcessConfiguration, RunningProcess,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +74,8 @@ routes! {
     ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
     /// The disk space that images, containers and volumes take.
     SystemDiskUsage = "systemDiskUsage", MINUTE, () => DiskUsageStats;
+    /// What happened to containers; waits until something has.
+    Events = "events", None, EventsRequest => EventsReply;
     /// Copies a kernel into the application root and makes it the default.
     InstallKernel = "installKernel", None, InstallKernelRequest => ();
     /// The default kernel of a platform.
@@ -290,6 +292,23 @@ pub struct ContainerDeleteRequest {
     pub id: String,
     /// Whether a running container is killed first.
     pub force_delete: bool,
+}
+
+/// What [`Events`] takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRequest {
+    /// What the last reply said; absent for the events that are kept, without waiting for more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<u64>,
+}
+
+/// What [`Events`] answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsReply {
+    /// In the order in which they happened.
+    pub events: Vec<Event>,
+    /// What to ask with next.
+    pub seen: u64,
 }
 
 /// What [`InstallKernel`] takes.

@@ -6,6 +6,7 @@ use container_client::BundleConfiguration;
 use container_client::api::ContainerCreateRequest;
 use container_client::phases::{Phases, Stopwatch};
 use container_ipc::{Error, ErrorCode, Progress};
+use container_resource::event::Action;
 use container_resource::name::is_container_id;
 use container_resource::{ContainerConfiguration, Resources};
 
@@ -77,7 +78,8 @@ impl Containers {
         })
         .await?;
         tracing::info!(id = container.id, "created container");
-        reservation.fill(container);
+        let container = reservation.fill(container);
+        self.tell(&container, Action::Create, None);
         drop(expected);
         watch.lap("create");
         Ok(watch.finish())

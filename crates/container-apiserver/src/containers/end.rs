@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use container_ipc::{Endpoint, Error, ErrorCode};
 use container_resource::ExitStatus;
+use container_resource::event::Action;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -84,6 +85,8 @@ impl Containers {
         container.end(status);
         self.0.volumes.release(&container.id);
         tracing::info!(id = container.id, code = status.exit_code, "container stopped");
+        let code = status.exit_code.to_string();
+        self.tell(container, Action::Die, Some(("exitCode", code)));
         if container.ends_deleted()
             && let Err(error) = self.remove(container).await
         {
@@ -105,6 +108,7 @@ impl Containers {
         container.delete();
         self.0.table.remove(container);
         tracing::info!(id = container.id, "deleted container");
+        self.tell(container, Action::Destroy, None);
         Ok(tokio::task::spawn_blocking(move || ingest::remove(&removed)))
     }
 }

@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod disk_usage;
 mod end;
+mod events;
 mod filter;
 mod freeze;
 mod ingest;
@@ -18,8 +19,8 @@ mod run;
 mod start;
 mod stop;
 mod table;
-mod volumes;
 mod update;
+mod volumes;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use container_config::SystemConfiguration;
 use container_ipc::Error;
 
 use self::container::Container;
+use self::events::Events;
 use self::table::Table;
 use crate::image_service::ImageService;
 use crate::jobs::Jobs;
@@ -50,6 +52,7 @@ struct Shared {
     jobs: Jobs,
     table: Table,
     work: Work,
+    events: Events,
 }
 
 impl Containers {
@@ -73,6 +76,7 @@ impl Containers {
             jobs,
             table,
             work,
+            events: Events::default(),
         }))
     }
 

@@ -9,6 +9,7 @@ use container_client::phases::Phases;
 use container_client::runtime::CreateProcessRequest;
 use container_ipc::Error;
 use container_resource::ExitStatus;
+use container_resource::event::Action;
 use container_resource::time::now;
 use tokio::time::timeout;
 
@@ -78,6 +79,7 @@ impl Containers {
                 // The helper wrote it down.
                 let record = container.bundle.load_start().ok().flatten();
                 container.started(record.map_or_else(now, |record| record.started_date));
+                self.tell(container, Action::Start, None);
             }
             // Starting it a second time is a mistake that must not cost its life.
             Err(_) if run.is_started() => {}

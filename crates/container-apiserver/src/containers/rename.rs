@@ -4,6 +4,7 @@ use container_client::Bundle;
 use container_client::api::ContainerRenameRequest;
 use container_ipc::Error;
 use container_resource::ContainerConfiguration;
+use container_resource::event::Action;
 
 use super::container::Container;
 use super::create::check_id;
@@ -46,6 +47,8 @@ impl Containers {
             renamed.ended_before(container.exit());
             renamed.settle();
             reservation.fill(renamed);
+            let new_id = request.new_id.clone();
+            this.tell(&container, Action::Rename, Some(("newId", new_id)));
             container.delete();
             this.0.table.remove(&container);
             tracing::info!(id = container.id, new = request.new_id, "renamed container");

@@ -133,9 +133,9 @@ pub(crate) struct Reservation<'a> {
 
 impl Reservation<'_> {
     /// Stores the container; from now on everybody sees it.
-    pub(crate) fn fill(mut self, container: Container) {
+    pub(crate) fn fill(mut self, container: Container) -> Arc<Container> {
         self.id = None;
-        self.table.insert(container);
+        self.table.insert(container)
     }
 }
 

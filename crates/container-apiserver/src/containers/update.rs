@@ -3,6 +3,7 @@
 use container_client::api::ContainerUpdateRequest;
 use container_ipc::Error;
 use container_resource::RestartPolicy;
+use container_resource::event::Action;
 
 use super::{Containers, not_found};
 use crate::work::blocking;
@@ -18,6 +19,7 @@ impl Containers {
         let policy = policy
             .transpose()
             .map_err(|error| Error::invalid_argument(error.to_string()))?;
+        let this = self.clone();
         let operation = async move {
             let _turn = container.life.lock().await;
             if container.is_deleted() {
@@ -41,6 +43,7 @@ impl Containers {
             })
             .await?;
             container.change(record);
+            this.tell(&container, Action::Update, None);
             Ok(())
         };
         self.0.work.finish(operation).await

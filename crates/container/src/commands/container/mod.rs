@@ -4,6 +4,7 @@ mod configuration;
 pub mod copy;
 pub mod create;
 pub mod delete;
+pub mod events;
 pub mod exec;
 pub mod export;
 pub mod inspect;
@@ -66,6 +67,8 @@ pub enum ContainerCommand {
     Stop(Box<stop::Stop>),
     /// Delete all stopped containers.
     Prune(Box<prune::Prune>),
+    /// Print what happens to containers.
+    Events(Box<events::Events>),
     /// Freeze the processes of containers.
     Pause(Box<pause::Pause>),
     /// Print where ports of a container are reachable.
@@ -105,6 +108,7 @@ impl ContainerCommand {
             Self::Stats(command) => command.run().await,
             Self::Stop(command) => command.run().await,
             Self::Prune(command) => command.run().await,
+            Self::Events(command) => command.run().await,
             Self::Pause(command) => command.run(true).await,
             Self::Port(command) => command.run().await,
             Self::Rename(command) => command.run().await,
