@@ -38,6 +38,8 @@ fn containers_and_images_are_offered() {
     assert_eq!(offered(&system, "container image delete bus"), ["busybox:latest"]);
     assert_eq!(offered(&system, "container run --rm bus"), ["busybox:latest"]);
     assert_eq!(offered(&system, "container image pul"), ["pull"]);
+    system.ok(["volume", "create", "data"]);
+    assert_eq!(offered(&system, "container volume inspect da"), ["data"]);
 }
 
 #[test]

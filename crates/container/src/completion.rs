@@ -121,6 +121,8 @@ enum Names {
     Containers { running: bool },
     /// Stored images.
     Images,
+    /// Volumes.
+    Volumes,
 }
 
 impl Names {
@@ -138,6 +140,7 @@ impl Names {
             | (["image", "save"], "references")
             | (["image", "push"], "reference")
             | (["image", "tag"], "source") => Some(Self::Images),
+            (["volume", "delete" | "inspect"], "names") => Some(Self::Volumes),
             _ => None,
         }
     }
@@ -160,6 +163,10 @@ impl Names {
                 };
                 let containers = services.api().await?.list(filter).await?;
                 Ok(containers.into_iter().map(|container| container.id).collect())
+            }
+            Self::Volumes => {
+                let volumes = services.api().await?.volumes().await?;
+                Ok(volumes.into_iter().map(|volume| volume.id).collect())
             }
             Self::Images => {
                 let system = services.configuration(&services.api().await?).await?;
@@ -196,6 +203,7 @@ mod tests {
         collect(&Cli::command(), &[], &mut found);
         let count = |names| found.iter().filter(|(_, found)| *found == names).count();
         assert_eq!(count(Names::Images), 7, "{found:?}");
+        assert_eq!(count(Names::Volumes), 2, "{found:?}");
         assert!(count(Names::Containers { running: true }) >= 5, "{found:?}");
         assert!(count(Names::Containers { running: false }) >= 8, "{found:?}");
     }
