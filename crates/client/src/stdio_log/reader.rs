@@ -313,6 +313,43 @@ mod tests {
     }
 
     #[test]
+    fn misses_nothing_while_files_are_filled() -> io::Result<()> {
+        const LINES: u32 = 100_000;
+        let directory = tempfile::tempdir()?;
+        let limits = Limits {
+            file_size: 64 << 10,
+            files: 1000,
+        };
+        let mut log = LogWriter::begin(directory.path(), limits, false)?;
+        let mut reader = reader(directory.path())?;
+        let writer = std::thread::spawn(move || {
+            for number in 0..LINES {
+                let line = format!("{number}\n");
+                // Also in the middle of lines.
+                let (first, second) = line.split_at(line.len() / 2);
+                log.append(Stream::Stdout, first.as_bytes())?;
+                log.append(Stream::Stdout, second.as_bytes())?;
+            }
+            io::Result::Ok(())
+        });
+        let (mut next, mut line) = (0, Vec::new());
+        while next < LINES {
+            let over = writer.is_finished();
+            while let Some(record) = reader.next_record()? {
+                line.extend_from_slice(record.text);
+                if record.ends_line {
+                    assert_eq!(line, next.to_string().into_bytes());
+                    line.clear();
+                    next += 1;
+                }
+            }
+            assert!(!over || next == LINES, "{next} lines");
+        }
+        assert_eq!(reader.skipped(), 0);
+        writer.join().map_err(|_| io::Error::other("writer"))?
+    }
+
+    #[test]
     fn says_when_it_was_too_slow() -> io::Result<()> {
         let directory = tempfile::tempdir()?;
         let mut log = LogWriter::begin(directory.path(), SMALL, false)?;
