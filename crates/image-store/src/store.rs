@@ -261,7 +261,7 @@ impl ImageStore {
                 Ok((push, session))
             })
             .await?;
-        registry::push(&connection, &push, &self.0.content, &progress).await
+        registry::push(connection, &push, &self.0.content, &progress).await
     }
 
     /// Makes the disks of manifests whose layers are arriving. What fails here is left to [`unpack`](Self::unpack).

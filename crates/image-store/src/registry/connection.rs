@@ -1,5 +1,6 @@
 //! Requests to one repository: authentication, repetition, and what an answer's status means.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 use container_resource::{Reference, Secret};
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     settings: Registries,
     http: reqwest::Client,
     access: Access,
+    /// Other repositories that are read from.
+    also_read: BTreeSet<String>,
     /// Looked up when the registry asks for it.
     lookup: OnceCell<Lookup>,
     authorization: Mutex<Authorization>,
@@ -142,9 +145,18 @@ impl Connection {
             http: settings.http_client()?,
             settings,
             access,
+            also_read: BTreeSet::new(),
             lookup: OnceCell::new(),
             authorization: Mutex::default(),
         })
+    }
+
+    /// The same, also allowed to read from other repositories of the registry.
+    pub(super) fn also_reading(self, repositories: impl Iterator<Item = String>) -> Self {
+        Self {
+            also_read: repositories.collect(),
+            ..self
+        }
     }
 
     /// Asks the registry for nothing but whether it takes what it is shown.
@@ -187,14 +199,17 @@ impl Connection {
         self.scheme == "https"
     }
 
-    /// What a token has to be good for, in the words of token services; none for a login.
-    pub(super) fn scope(&self) -> Option<String> {
-        let repository = &self.repository;
-        match self.access {
-            Access::Pull => Some(format!("repository:{repository}:pull")),
-            Access::Push => Some(format!("repository:{repository}:pull,push")),
-            Access::Login => None,
-        }
+    /// What a token has to be good for, in the words of token services; nothing for a login.
+    pub(super) fn scopes(&self) -> Vec<String> {
+        let actions = match self.access {
+            Access::Pull => "pull",
+            Access::Push => "pull,push",
+            Access::Login => return Vec::new(),
+        };
+        let own = format!("repository:{}:{actions}", self.repository);
+        let others = self.also_read.iter();
+        let others = others.map(|repository| format!("repository:{repository}:pull"));
+        std::iter::once(own).chain(others).collect()
     }
 
     /// Makes a request until it succeeds or failed for good; `name` is what it is about in errors. What `build` makes
@@ -464,6 +479,22 @@ mod tests {
         );
         assert_eq!(seconds("soon"), None);
         assert_eq!(seconds("-1"), None);
+    }
+
+    #[test]
+    fn tokens_are_for_what_is_done() {
+        let reference: Reference = "a.test/own:1".parse().unwrap();
+        let connection = |access| Connection::new(&Registries::default(), &reference, false, access).unwrap();
+        assert_eq!(connection(Access::Pull).scopes(), ["repository:own:pull"]);
+        let others = ["b", "a", "b"].map(str::to_owned).into_iter();
+        assert_eq!(
+            connection(Access::Push).also_reading(others).scopes(),
+            [
+                "repository:own:pull,push",
+                "repository:a:pull",
+                "repository:b:pull"
+            ]
+        );
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub(crate) struct Push {
 
 /// Uploads an image. Nothing is visible under its name before everything it consists of is there.
 pub(crate) async fn push(
-    connection: &Connection,
+    connection: Connection,
     push: &Push,
     content: &Arc<ContentStore>,
     progress: &Progress,
 ) -> Result<()> {
     let blobs = &push.export.blobs;
+    let sources = blobs.iter().filter_map(|blob| push.sources.get(blob.digest()));
+    let connection = &connection.also_reading(sources.cloned());
     let size = blobs.iter().map(Descriptor::size).fold(0, u64::saturating_add);
     progress.send(ProgressEvent {
         items_name: Some("blobs".to_owned()),

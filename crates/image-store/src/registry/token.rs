@@ -29,13 +29,26 @@ impl Connection {
     ) -> Result<Secret, RegistryError> {
         if realm.scheme() != "https" && self.is_encrypted() {
             // Whoever can read what goes there would have the password.
-            return Err(self.malformed("credentials to a token service without https"));
+            return Err(self.malformed("users to a token service without https"));
         }
-        let scope = self.scope();
-        let mut query: Vec<(&str, &str)> = Vec::new();
-        query.extend(service.map(|service| ("service", service)));
-        query.extend(scope.as_deref().map(|scope| ("scope", scope)));
-        let build = |http: &Client| request(http, realm, &query, identity);
+        let scopes = self.scopes();
+        match self.token_for(realm, service, &scopes, identity).await {
+            // Some services refuse everything when they refuse a part. What there is to read elsewhere only saves time.
+            Err(RegistryError::Denied { .. }) if scopes.len() > 1 => {
+                self.token_for(realm, service, &scopes[..1], identity).await
+            }
+            answered => answered,
+        }
+    }
+
+    async fn token_for(
+        &self,
+        realm: &Url,
+        service: Option<&str>,
+        scopes: &[String],
+        identity: Option<&Identity>,
+    ) -> Result<Secret, RegistryError> {
+        let build = |http: &Client| request(http, realm, service, scopes, identity);
         let mut response = self.send("a token", &mut 0, build).await?;
         let status = response.status();
         if !status.is_success() {
@@ -67,10 +80,11 @@ impl Connection {
 fn request(
     http: &Client,
     realm: &Url,
-    query: &[(&str, &str)],
+    service: Option<&str>,
+    scopes: &[String],
     identity: Option<&Identity>,
 ) -> RequestBuilder {
-    let mut url = realm.clone();
+    let service = service.map(|service| ("service", service));
     if let Some(Identity::RefreshToken(token)) = identity {
         let mut form = realm.clone();
         form.set_query(None);
@@ -78,14 +92,18 @@ fn request(
             .append_pair("grant_type", "refresh_token")
             .append_pair("client_id", CLIENT_ID)
             .append_pair("refresh_token", token.expose())
-            .extend_pairs(query);
+            .extend_pairs(service)
+            .append_pair("scope", &scopes.join(" "));
         return http
-            .post(url)
+            .post(realm.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(form.query().unwrap_or_default().to_owned());
     }
-    if !query.is_empty() {
-        url.query_pairs_mut().extend_pairs(query);
+    let mut url = realm.clone();
+    if service.is_some() || !scopes.is_empty() {
+        url.query_pairs_mut()
+            .extend_pairs(service)
+            .extend_pairs(scopes.iter().map(|scope| ("scope", scope)));
     }
     match identity {
         Some(Identity::Password { user, secret }) => http.get(url).basic_auth(user, Some(secret.expose())),
@@ -109,7 +127,11 @@ fn parse(body: &[u8]) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+    use crate::registry::{Access, Registries};
 
     #[test]
     fn tokens_have_two_names() {
@@ -137,23 +159,73 @@ mod tests {
     fn identity_tokens_are_sent_in_the_body() {
         super::super::environment::install_crypto();
         let realm: Url = "https://auth.test/token?x=y".parse().unwrap();
-        let query = [("service", "s"), ("scope", "repository:a:pull")];
+        let scopes = ["repository:a:pull,push", "repository:b:pull"].map(str::to_owned);
         let token = Identity::RefreshToken("re fresh&".into());
-        let sent = request(&Client::new(), &realm, &query, Some(&token))
+        let sent = request(&Client::new(), &realm, Some("s"), &scopes, Some(&token))
             .build()
             .unwrap();
         assert_eq!((sent.method().as_str(), sent.url()), ("POST", &realm));
         assert_eq!(
             sent.body().and_then(|body| body.as_bytes()),
             Some(
-                &b"grant_type=refresh_token&client_id=container&refresh_token=re+fresh%26&service=s&scope=repository%3Aa%3Apull"[..]
+                &b"grant_type=refresh_token&client_id=container&refresh_token=re+fresh%26&service=s&scope=repository%3Aa%3Apull%2Cpush+repository%3Ab%3Apull"[..]
             )
         );
-        let sent = request(&Client::new(), &realm, &query, None).build().unwrap();
+        let sent = request(&Client::new(), &realm, Some("s"), &scopes, None)
+            .build()
+            .unwrap();
         assert_eq!(
             sent.url().as_str(),
-            "https://auth.test/token?x=y&service=s&scope=repository%3Aa%3Apull"
+            "https://auth.test/token?x=y&service=s&scope=repository%3Aa%3Apull%2Cpush&scope=repository%3Ab%3Apull"
         );
         assert!(!sent.headers().contains_key("authorization"));
+        let sent = request(&Client::new(), &realm, None, &[], None).build().unwrap();
+        assert_eq!(sent.url(), &realm, "a login");
+    }
+
+    fn pushing(insecure: bool) -> Connection {
+        let settings = Registries::default();
+        let reference = "a.test/own:1".parse().unwrap();
+        Connection::new(&settings, &reference, insecure, Access::Push)
+            .unwrap()
+            .also_reading(std::iter::once("other".to_owned()))
+    }
+
+    #[tokio::test]
+    async fn nothing_goes_to_a_service_that_others_can_listen_to() {
+        let realm = "http://auth.test/token".parse().unwrap();
+        let error = pushing(false).token(&realm, None, None).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "registry a.test sent users to a token service without https"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_as_a_whole_is_asked_for_in_part() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let realm = format!("http://{}/token", listener.local_addr().unwrap());
+        let serve = async {
+            let mut asked = Vec::new();
+            for answer in [
+                "403 Forbidden\r\ncontent-length: 0",
+                "200 OK\r\ncontent-length: 13",
+            ] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]);
+                asked.push(request.matches("scope=").count());
+                let body = if asked.len() == 2 { r#"{"token":"t"}"# } else { "" };
+                let answer = format!("HTTP/1.1 {answer}\r\nconnection: close\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        };
+        let connection = pushing(true);
+        let realm = realm.parse().unwrap();
+        let (token, asked) = tokio::join!(connection.token(&realm, None, None), serve);
+        assert_eq!(token.unwrap().expose(), "t");
+        assert_eq!(asked, [2, 1]);
     }
 }
