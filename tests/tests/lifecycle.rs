@@ -152,3 +152,33 @@ fn lists_in_every_format() {
     let bad = system.fails(["list", "--format", "xml"]);
     assert_eq!(bad.code, 64);
 }
+
+#[test]
+fn attached_commands_show_the_rest_and_end_with_the_container() {
+    use std::io::Read;
+
+    let system = System::start();
+    let script = "trap 'echo caught; echo aside >&2; exit 6' USR1; while :; do echo tick; sleep 0.1; done";
+    system.ok(["run", "-d", "--name", "shown", "busybox", "sh", "-c", script]);
+    let attach = || {
+        let mut command = system.command(["attach", "shown"]);
+        let piped = std::process::Stdio::piped;
+        let mut child = command.stdout(piped()).stderr(piped()).spawn().expect("attach");
+        // A signal must not arrive before the streams do.
+        let stdout = child.stdout.as_mut().expect("a pipe");
+        let mut tick = [0; 5];
+        stdout.read_exact(&mut tick).expect("a tick");
+        assert_eq!(&tick, b"tick\n");
+        child
+    };
+    let (first, second) = (attach(), attach());
+    container_tests::signal("USR1", i32::try_from(first.id()).expect("a process id"));
+    for child in [first, second] {
+        let output = child.wait_with_output().expect("its output");
+        assert_eq!(container_tests::code(output.status), 6, "{output:?}");
+        assert!(output.stdout.ends_with(b"caught\n"), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "aside\n");
+    }
+    let stopped = system.fails(["attach", "shown"]);
+    assert_eq!(stopped.stderr, "Error: container shown is not running\n");
+}

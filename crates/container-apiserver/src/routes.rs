@@ -2,11 +2,11 @@
 
 use container_client::Stdio;
 use container_client::api::{
-    ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage,
-    ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerProcesses, ContainerRename,
-    ContainerResize, ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop, ContainerUpdate,
-    ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage, VolumeCreate,
-    VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
+    ContainerAttach, ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete,
+    ContainerDiskUsage, ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerProcesses,
+    ContainerRename, ContainerResize, ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop,
+    ContainerUpdate, ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply,
+    SystemDiskUsage, VolumeCreate, VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
 };
 use container_ipc::{Error, Reply, Request, Route, Router};
 
@@ -96,6 +96,10 @@ fn processes(containers: &Containers) -> Router {
     let router = on::<ContainerCreateProcess, _, _>(router, containers, |containers, request| async move {
         let stdio = Stdio::join(request.payload.stdio, request.fds)?;
         containers.create_process(request.payload, stdio).await
+    });
+    let router = on::<ContainerAttach, _, _>(router, containers, |containers, request| async move {
+        let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+        containers.attach(&request.payload.id, stdio).await
     });
     let router = on::<ContainerStartProcess, _, _>(router, containers, |containers, request| async move {
         containers.start_process(request.payload).await

@@ -18,9 +18,9 @@ mod spec;
 mod state;
 mod statistics;
 mod stop;
-mod volumes;
 #[cfg(test)]
 mod testing;
+mod volumes;
 
 pub use error::Error;
 pub use routes::router;

@@ -206,6 +206,16 @@ impl GuestProcess {
         Ok(())
     }
 
+    /// Gives further clients what the process writes from now on.
+    pub(crate) fn attach(&self, stdio: Stdio) {
+        // With a terminal there is one stream only.
+        for (output, fd) in self.outputs().iter().zip([stdio.stdout, stdio.stderr]) {
+            if let Some(fd) = fd {
+                output.attach(fd);
+            }
+        }
+    }
+
     /// Waits in the guest until the process has ended and everything it wrote has left the guest.
     ///
     /// # Errors

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Bootstrap, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State, Statistics, Stop,
-    Stopped, Wait,
+    Attach, Bootstrap, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State, Statistics,
+    Stop, Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -18,7 +18,7 @@ use crate::{signal, stop};
 pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
-    let (freeze, processes) = (shared(), shared());
+    let (attach, freeze, processes) = (shared(), shared(), shared());
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -34,6 +34,13 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
             async move {
                 let stdio = Stdio::join(request.payload.stdio, request.fds)?;
                 runtime.create_process(request.payload, stdio).map(Reply::from)
+            }
+        })
+        .route::<Attach, _, _>(move |request| {
+            let runtime = attach.clone();
+            async move {
+                let stdio = Stdio::join(request.payload.stdio, request.fds)?;
+                runtime.attach(stdio).map(Reply::from)
             }
         })
         .route::<Start, _, _>(move |request| {

@@ -294,6 +294,16 @@ impl Runtime {
         }
     }
 
+    /// Gives `stdio` what the init process writes from now on.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub fn attach(&self, stdio: Stdio) -> Result<(), Error> {
+        let (_, init) = self.running_process("attach", self.id())?;
+        init.attach(stdio);
+        Ok(())
+    }
+
     /// Sends a signal to the process `id`.
     ///
     /// # Errors

@@ -79,7 +79,11 @@ fn values_may_be_attached_in_every_way() {
         &["--cpus", "3"],
         &["--cpus=3"],
     ] {
-        assert_eq!(run(&[line, &["img"]].concat()).resource.cpus, Some(3.0), "{line:?}");
+        assert_eq!(
+            run(&[line, &["img"]].concat()).resource.cpus,
+            Some(3.0),
+            "{line:?}"
+        );
     }
 }
 

@@ -106,6 +106,26 @@ impl ApiClient {
             .map_err(|error| error.wrap("failed to bootstrap container"))
     }
 
+    /// Gives `stdio` what the init process of a running container writes from now on.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn attach(&self, id: &str, stdio: Stdio) -> Result<(), Error> {
+        let (stdio, fds) = stdio.split();
+        let request = ContainerAttachRequest {
+            id: id.to_owned(),
+            stdio,
+        };
+        let call = Call {
+            fds,
+            ..Call::default()
+        };
+        let attached = self.client.call_with::<ContainerAttach>(request, call).await;
+        attached
+            .map(|_| ())
+            .map_err(|error| error.wrap("failed to attach to container"))
+    }
+
     /// Adds a process to a running container.
     ///
     /// # Errors

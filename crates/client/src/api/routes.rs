@@ -42,6 +42,8 @@ routes! {
     ContainerCreate = "containerCreate", MINUTE, ContainerCreateRequest => Phases;
     /// Starts the helper and the virtual machine. Up to three descriptors come with it.
     ContainerBootstrap = "containerBootstrap", None, ContainerBootstrapRequest => Phases;
+    /// Gives further descriptors what the init process writes from now on.
+    ContainerAttach = "containerAttach", TEN_SECONDS, ContainerAttachRequest => ();
     /// Adds a process to a running container. Up to three descriptors come with it.
     ContainerCreateProcess = "containerCreateProcess", MINUTE, ContainerCreateProcessRequest => ();
     /// Starts a process; the init process is named by the container's id.
@@ -161,6 +163,16 @@ pub struct ContainerBootstrapRequest {
     /// Environment that is new at every start (`SSH_AUTH_SOCK`).
     #[serde(default)]
     pub dynamic_env: BTreeMap<String, String>,
+}
+
+/// What [`ContainerAttach`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerAttachRequest {
+    /// The container's id.
+    pub id: String,
+    /// Which standard streams accompany the request; standard input is left alone.
+    #[serde(default)]
+    pub stdio: StdioSet,
 }
 
 /// What [`ContainerCreateProcess`] takes.

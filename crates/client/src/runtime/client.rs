@@ -142,6 +142,25 @@ impl RuntimeClient {
         })
     }
 
+    /// Gives `stdio` what the init process writes from now on.
+    ///
+    /// # Errors
+    /// The container does not run.
+    pub async fn attach(&self, stdio: Stdio) -> Result<(), Error> {
+        let (stdio, fds) = stdio.split();
+        let call = Call {
+            fds,
+            ..Call::default()
+        };
+        let attached = self
+            .client
+            .call_with::<Attach>(AttachRequest { stdio }, call)
+            .await;
+        attached
+            .map(|_| ())
+            .map_err(|error| error.wrap(format!("failed to attach to container {}", self.id)))
+    }
+
     /// Freezes the container's processes, or lets them go on.
     ///
     /// # Errors

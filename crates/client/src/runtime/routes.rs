@@ -22,6 +22,8 @@ routes! {
     Bootstrap = "dev.container.runtime/bootstrap", None, BootstrapRequest => Phases;
     /// Adds a process. Up to three descriptors come with it.
     CreateProcess = "dev.container.runtime/createProcess", MINUTE, CreateProcessRequest => ();
+    /// Gives further descriptors what the init process writes from now on.
+    Attach = "dev.container.runtime/attach", TEN_SECONDS, AttachRequest => ();
     /// Starts a process.
     Start = "dev.container.runtime/start", MINUTE, ProcessId => Phases;
     /// Waits for a process to end and for the client to have all of its output.
@@ -70,6 +72,13 @@ pub struct BootstrapRequest {
 pub struct ProcessId {
     /// The process.
     pub id: String,
+}
+
+/// What [`Attach`] takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttachRequest {
+    /// Which standard streams accompany the request; standard input is left alone.
+    pub stdio: StdioSet,
 }
 
 /// What [`CreateProcess`] takes.

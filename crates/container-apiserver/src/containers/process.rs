@@ -48,6 +48,15 @@ impl Containers {
         self.0.work.finish(operation).await
     }
 
+    /// Gives `stdio` what a running container's init process writes from now on.
+    ///
+    /// # Errors
+    /// The container is not known or does not run.
+    pub(crate) async fn attach(&self, id: &str, stdio: Stdio) -> Result<(), Error> {
+        let run = self.find(id)?.live().await?;
+        run.client.attach(stdio).await
+    }
+
     /// Starts a process. A container whose init process cannot be started ends.
     ///
     /// # Errors

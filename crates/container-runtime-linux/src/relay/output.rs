@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -37,7 +37,9 @@ pub(crate) struct Sinks {
 #[derive(Debug, Clone)]
 pub(crate) struct Output {
     read: watch::Receiver<bool>,
-    written: watch::Receiver<bool>,
+    /// Whether each client has everything, those that came later too.
+    written: Arc<Mutex<Vec<watch::Receiver<bool>>>>,
+    attach: mpsc::UnboundedSender<Client>,
 }
 
 impl Output {
@@ -51,11 +53,32 @@ impl Output {
         let (read_tx, read) = watch::channel(false);
         let (written_tx, written) = watch::channel(false);
         let client = sinks.client.and_then(|fd| Client::start(fd, written_tx));
+        let (attach, attached) = mpsc::unbounded_channel();
         tokio::spawn(async move {
-            pump(stream, sinks.log, client, exited).await;
+            pump(stream, sinks.log, client, attached, exited).await;
             read_tx.send_replace(true);
         });
-        Self { read, written }
+        Self {
+            read,
+            written: Arc::new(Mutex::new(vec![written])),
+            attach,
+        }
+    }
+
+    /// Gives `fd` what comes from now on, too. It may close at any time, which the process does not notice.
+    pub(crate) fn attach(&self, fd: OwnedFd) {
+        let (written_tx, written) = watch::channel(false);
+        if let Some(client) = Client::start(fd, written_tx) {
+            self.clients().push(written);
+            // A stream that has ended leaves nothing to write.
+            let _ = self.attach.send(client);
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, Vec<watch::Receiver<bool>>> {
+        self.written
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Resolves when the guest has nothing more to say.
@@ -64,9 +87,12 @@ impl Output {
         let _ = self.read.clone().wait_for(|done| *done).await;
     }
 
-    /// Resolves when the client has everything.
+    /// Resolves when every client has everything.
     pub(crate) async fn written(&self) {
-        let _ = self.written.clone().wait_for(|done| *done).await;
+        let clients = self.clients().clone();
+        for mut client in clients {
+            let _ = client.wait_for(|done| *done).await;
+        }
     }
 }
 
@@ -74,12 +100,18 @@ async fn pump(
     mut stream: impl AsyncRead + Unpin,
     log: Option<(Arc<Mutex<LogWriter>>, Stream)>,
     mut client: Option<Client>,
+    mut attached: mpsc::UnboundedReceiver<Client>,
     exited: CancellationToken,
 ) {
     let mut buffer = vec![0; CHUNK];
+    let mut others: Vec<Client> = Vec::new();
     loop {
         let read = tokio::select! {
             read = stream.read(&mut buffer) => read,
+            Some(client) = attached.recv() => {
+                others.push(client);
+                continue;
+            }
             () = silence_after(&exited) => return,
         };
         let chunk = match read {
@@ -99,6 +131,14 @@ async fn pump(
             }
             client = None;
         }
+        let mut index = 0;
+        while let Some(other) = others.get(index) {
+            if other.send(chunk, &exited).await.is_err() {
+                others.swap_remove(index);
+            } else {
+                index += 1;
+            }
+        }
     }
 }
 
@@ -115,7 +155,8 @@ fn append(log: &Mutex<LogWriter>, stream: Stream, chunk: &[u8]) {
     }
 }
 
-/// The client's descriptor with the thread that writes to it.
+/// A client's descriptor with the thread that writes to it.
+#[derive(Debug)]
 struct Client {
     queue: mpsc::UnboundedSender<Bytes>,
     room: Arc<Semaphore>,
@@ -298,6 +339,34 @@ mod tests {
         output.written().await;
         let received = reading.join().map_err(|_| io::Error::other("reader"))??;
         assert!(received >= accepted, "{received} of {accepted}");
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn one_that_attaches_gets_the_rest_and_may_leave() -> io::Result<()> {
+        let (mut guest, stream) = tokio::io::duplex(16);
+        let output = Output::forward(stream, Sinks::default(), CancellationToken::new());
+        let ((mut stays, stays_writer), (leaves, leaves_writer)) = (pipe()?, pipe()?);
+        drop(leaves);
+        output.attach(leaves_writer);
+        output.attach(stays_writer);
+        guest.write_all(b"longer than what the stream holds, ").await?;
+        guest.write_all(b"in two pieces").await?;
+        drop(guest);
+        output.read().await;
+        output.written().await;
+        let mut text = String::new();
+        stays.read_to_string(&mut text)?;
+        assert!(
+            "longer than what the stream holds, in two pieces".ends_with(&text),
+            "{text}"
+        );
+        assert!(text.ends_with("in two pieces"), "{text}");
+        // Too late for anything.
+        let (mut late, late_writer) = pipe()?;
+        output.attach(late_writer);
+        output.written().await;
+        assert_eq!(late.read(&mut [0; 1])?, 0);
         Ok(())
     }
 

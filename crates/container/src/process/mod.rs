@@ -22,7 +22,7 @@ mod session;
 mod signals;
 mod streams;
 
-pub use session::{Session, check, start};
+pub use session::{Session, check, join, start};
 pub use streams::{Streams, open};
 
 /// How a process is tied to this one.

@@ -64,6 +64,23 @@ pub async fn start(
     Ok((session, phases))
 }
 
+/// Waits for a process that runs already; its input is somebody else's.
+///
+/// # Errors
+/// Signals cannot be caught.
+pub fn join(api: &ApiClient, process: ProcessReference, streams: Streams) -> Result<Session, Failure> {
+    let signals =
+        Signals::forwarded().map_err(|error| Failure::error(format!("failed to catch signals: {error}")))?;
+    Ok(Session {
+        api: api.clone(),
+        process,
+        streams,
+        signals,
+        raw: None,
+        patience: Some(PATIENCE),
+    })
+}
+
 /// Checks what [`start`] will need, before anything is created.
 ///
 /// # Errors

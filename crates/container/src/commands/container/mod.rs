@@ -1,5 +1,6 @@
 //! Commands about containers.
 
+pub mod attach;
 mod configuration;
 pub mod copy;
 pub mod create;
@@ -67,6 +68,8 @@ pub enum ContainerCommand {
     Stop(Box<stop::Stop>),
     /// Delete all stopped containers.
     Prune(Box<prune::Prune>),
+    /// Show what a running container writes, and end with it.
+    Attach(Box<attach::Attach>),
     /// Print what happens to containers.
     Events(Box<events::Events>),
     /// Freeze the processes of containers.
@@ -108,6 +111,7 @@ impl ContainerCommand {
             Self::Stats(command) => command.run().await,
             Self::Stop(command) => command.run().await,
             Self::Prune(command) => command.run().await,
+            Self::Attach(command) => command.run().await,
             Self::Events(command) => command.run().await,
             Self::Pause(command) => command.run(true).await,
             Self::Port(command) => command.run().await,
