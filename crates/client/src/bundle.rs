@@ -28,7 +28,7 @@ pub const ROOT_DISK_FILE: &str = "rootfs.erofs";
 pub const SCRATCH_DISK_FILE: &str = "scratch.ext4";
 /// The init process's output: a directory of files, see [`stdio_log`](crate::stdio_log). A start by the user begins anew.
 pub const STDIO_LOG_DIRECTORY: &str = "stdio";
-/// The virtual machine's console; appended to at every start.
+/// The virtual machine's console; appended to at every start, unless it has become long.
 pub const BOOT_LOG_FILE: &str = "vminitd.log";
 /// When the init process last started: a [`StartRecord`] as JSON.
 pub const START_FILE: &str = "start.json";
@@ -110,6 +110,19 @@ impl Bundle {
     /// The virtual machine's console.
     pub fn boot_log(&self) -> PathBuf {
         self.path.join(BOOT_LOG_FILE)
+    }
+
+    /// Empties the virtual machine's console log when it is longer than `limit` bytes.
+    ///
+    /// # Errors
+    /// The file cannot be emptied. A missing one is fine.
+    pub fn bound_boot_log(&self, limit: u64) -> io::Result<()> {
+        let path = self.boot_log();
+        match fs::metadata(&path) {
+            Ok(log) if log.len() > limit => File::options().write(true).truncate(true).open(path).map(|_| ()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what was asked for.
@@ -256,6 +269,19 @@ mod tests {
         );
         bundle.clear_exit()?;
         assert_eq!(bundle.load_exit()?, None);
+        Ok(())
+    }
+
+    #[test]
+    fn the_boot_log_is_bounded() -> io::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let bundle = Bundle::new(directory.path());
+        bundle.bound_boot_log(3)?;
+        fs::write(bundle.boot_log(), "abc")?;
+        bundle.bound_boot_log(3)?;
+        assert_eq!(fs::read(bundle.boot_log())?, b"abc");
+        bundle.bound_boot_log(2)?;
+        assert_eq!(fs::read(bundle.boot_log())?, b"");
         Ok(())
     }
 

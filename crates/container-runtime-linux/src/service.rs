@@ -19,6 +19,8 @@ use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
 use crate::{error, guest, sockets, spec, statistics, volumes};
 
+/// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
+const BOOT_LOG_LIMIT: u64 = 4 << 20;
 /// How long other processes of a container may take to end after its init process.
 const STRAGGLERS: Duration = Duration::from_secs(1);
 /// How long the exit status of another process than init can still be asked for.
@@ -93,6 +95,9 @@ impl Runtime {
         let specification = serde_json::to_vec(&specification)
             .map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
         self.bundle.clear_exit().map_err(error::Error::Bundle)?;
+        self.bundle
+            .bound_boot_log(BOOT_LOG_LIMIT)
+            .map_err(error::Error::Bundle)?;
         let log = LogWriter::begin(&self.bundle.stdio_log(), request.log_limits, request.keep_log)
             .map_err(error::Error::Bundle)?;
         let mut watch = Stopwatch::default();
