@@ -76,7 +76,8 @@ async fn a_disk_grows_while_its_layer_arrives() {
 async fn only_linux_variants_with_sound_layers_get_disks() {
     let dir = tempfile::tempdir().unwrap();
     let mut layout = Layout::new(dir.path());
-    let variant = |platform: &str, contents: Vec<u8>| layout.manifest(platform, &[contents], Compression::Gzip);
+    let variant =
+        |platform: &str, contents: Vec<u8>| layout.manifest(platform, &[contents], Compression::Gzip);
     let variants = [
         variant("linux/amd64", layer(&[("a", b"1")])),
         variant("windows/amd64", layer(&[("a", b"2")])),
