@@ -90,6 +90,8 @@ impl Puller<'_> {
         manifests: &mut Vec<Descriptor>,
     ) -> Result<()> {
         let mut level = vec![root.clone()];
+        // A few indexes that list each other many times over would lead to more entries than there is memory.
+        let mut seen = HashSet::from([root.digest().clone()]);
         for _ in 0..=MAX_DEPTH {
             let mut indexes = Vec::new();
             for descriptor in level {
@@ -112,8 +114,13 @@ impl Puller<'_> {
                 (Some(wanted), Some(offered)) => *wanted == Platform::from(offered),
                 _ => true,
             };
-            level = entries.filter(fits).cloned().collect();
-            level.retain(|entry| graph::kind(entry.media_type()) != Kind::Other);
+            let wanted = entries
+                .filter(fits)
+                .filter(|entry| graph::kind(entry.media_type()) != Kind::Other);
+            level = wanted
+                .filter(|entry| seen.insert(entry.digest().clone()))
+                .cloned()
+                .collect();
             stream::iter(level.clone().into_iter().map(Ok))
                 .try_for_each_concurrent(
                     self.concurrent,
