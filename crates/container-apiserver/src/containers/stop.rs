@@ -44,7 +44,7 @@ impl Containers {
     ) -> Result<(), Error> {
         container.settled().await;
         if !options.with_system {
-            container.bundle.hold()?;
+            hold(container);
         }
         let Some(run) = container.run().await else {
             return Ok(());
@@ -94,7 +94,7 @@ impl Containers {
     /// Ends a container with SIGKILL.
     pub(super) async fn kill_init(&self, container: &Container, run: &Run) -> Result<(), Error> {
         run.ask_to_end();
-        container.bundle.hold()?;
+        hold(container);
         if !run.is_booted() {
             return self.kill_helper(container, run).await;
         }
@@ -120,6 +120,15 @@ impl Containers {
         buried
             .map(|_| ())
             .map_err(|_| Error::timeout(format!("container {} does not end", container.id)))
+    }
+}
+
+/// Has the container's restart policy rest. One that is deleted at the same moment has none to rest.
+fn hold(container: &Container) {
+    if let Err(error) = container.bundle.hold()
+        && !container.is_deleted()
+    {
+        tracing::warn!(id = container.id, %error, "failed to remember that the container was stopped");
     }
 }
 
