@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use container_erofs::{Builder, Error as DiskError, Fault, Options};
 use container_ipc::{Progress, ProgressEvent};
-use oci_spec::image::{Digest, ImageConfiguration, ImageManifest};
+use oci_spec::image::{Descriptor, Digest, ImageConfiguration, ImageManifest};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrival::{Follow, Supply};
@@ -27,9 +27,24 @@ pub(crate) fn unpack(
     let files = manifest
         .layers()
         .iter()
-        .map(|layer| content.open_blob(layer.digest()))
+        .map(|layer| {
+            content
+                .open_blob(layer.digest())
+                .map_err(|error| absent(layer, error))
+        })
         .collect::<Result<Vec<_>>>()?;
     flatten(snapshots, manifest, configuration, files, progress, cancelled)
+}
+
+/// Says why a layer is not there where that is nobody's mistake.
+fn absent(layer: &Descriptor, error: Error) -> Error {
+    match error {
+        Error::BlobNotFound(digest) if graph::is_foreign(layer.media_type()) => Error::Layer {
+            digest,
+            reason: "it may not be distributed, and the registry does not have it".to_owned(),
+        },
+        error => error,
+    }
 }
 
 /// Makes the disk of a variant whose layers are arriving. Fails when one of them does not.

@@ -75,6 +75,34 @@ fn platform(text: &str) -> Platform {
 }
 
 #[tokio::test]
+async fn a_layer_that_may_not_be_distributed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut layout = Layout::new(&dir.path().join("layout"));
+    let manifest = layout.manifest("linux/amd64", &[layer(&[("a", b"1")])], Compression::Gzip);
+    let text = fs::read(layout.path(manifest["digest"].as_str().unwrap())).unwrap();
+    let mut changed: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let foreign = changed["layers"][0]["digest"].as_str().unwrap().to_owned();
+    changed["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip".into();
+    fs::remove_file(layout.path(&foreign)).unwrap();
+    let text = changed.to_string();
+    let mut manifest = manifest;
+    manifest["digest"] = layout.blob(text.as_bytes()).into();
+    manifest["size"] = text.len().into();
+    let index = layout.index(&[manifest]);
+    layout.add("app:1", index);
+    let fixture = Fixture::load(dir, &layout).await;
+    let failed = fixture
+        .store
+        .unpack(fixture.image.clone(), None, Progress::none())
+        .await;
+    let expected = "it may not be distributed, and the registry does not have it";
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        format!("failed to unpack layer {foreign}: {expected}")
+    );
+}
+
+#[tokio::test]
 async fn a_disk_holds_the_flattened_layers() {
     let fixture = Fixture::new(&["linux/amd64"]).await;
     let error = fixture
