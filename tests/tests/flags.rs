@@ -232,8 +232,10 @@ int main(int count, char **words) {
     if (connect(fd, (struct sockaddr *)&address, sizeof address)) { perror("connect"); return 1; }
     write(fd, "who is there?\n", 14);
     shutdown(fd, SHUT_WR);
-    ssize_t length = read(fd, text, sizeof text);
-    return length > 0 ? write(1, text, length) != length : 2;
+    ssize_t length;
+    while ((length = read(fd, text, sizeof text)) > 0)
+        if (write(1, text, length) != length) return 2;
+    return length < 0;
 }
 "#;
 
