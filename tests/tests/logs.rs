@@ -15,7 +15,8 @@ fn bytes(system: &System, arguments: &[&str]) -> Vec<u8> {
 #[test]
 fn output_is_kept_as_it_was_with_its_time() {
     let system = System::start();
-    let script = "echo out; echo err >&2; sleep 1; printf 'a\\000\\377\\r\\n\\n\\n'; sleep 1; printf 'no end'; exit 3";
+    let script =
+        "echo out; echo err >&2; sleep 1; printf 'a\\000\\377\\r\\n\\n\\n'; sleep 1; printf 'no end'; exit 3";
     let run = system.run(["run", "--name", "talker", "busybox", "sh", "-c", script]);
     assert_eq!(run.code, 3, "{run:?}");
     let shown = bytes(&system, &["logs", "talker"]);
