@@ -12,6 +12,7 @@ mod kernels;
 mod routes;
 mod server;
 mod volumes;
+mod whole;
 mod work;
 
 pub use server::Server;

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 
 use super::Containers;
 use super::container::Container;
-use super::ingest;
 use super::run::Run;
+use crate::whole;
 use crate::work::blocking;
 
 /// How long a helper may take to answer that it ends, and then to end.
@@ -100,7 +100,7 @@ impl Containers {
     /// everybody has to wait for.
     pub(super) async fn remove(&self, container: &Arc<Container>) -> Result<JoinHandle<()>, Error> {
         let bundle = container.bundle.clone();
-        let removed = blocking(move || ingest::take_name(&bundle).map_err(Error::from)).await;
+        let removed = blocking(move || whole::take_name(bundle.path()).map_err(Error::from)).await;
         let removed = removed.map_err(|error| match error.code {
             ErrorCode::Unknown => Error::internal(format!("failed to remove the bundle: {}", error.message)),
             _ => error,
@@ -109,7 +109,7 @@ impl Containers {
         self.0.table.remove(container);
         tracing::info!(id = container.id, "deleted container");
         self.tell(container, Action::Destroy, None);
-        Ok(tokio::task::spawn_blocking(move || ingest::remove(&removed)))
+        Ok(tokio::task::spawn_blocking(move || whole::remove(&removed)))
     }
 }
 

@@ -1,7 +1,4 @@
-//! Writing and removing bundles so that a crash at any point leaves a whole bundle or none.
-//!
-//! A new bundle is put together in a directory of its own and gets its name when it is complete; a deleted one loses
-//! its name first. What has neither name nor owner is removed when the server starts.
+//! Writing bundles, each of them [whole] or not at all.
 
 use std::fs;
 use std::io;
@@ -10,14 +7,8 @@ use std::path::{Path, PathBuf};
 use container_client::bundle::{INIT_DISK_FILE, KERNEL_FILE, ROOT_DISK_FILE};
 use container_client::{Bundle, BundleConfiguration};
 use container_ipc::Error;
-use container_resource::name::random_id;
 
-use crate::copy;
-
-/// Beginning of the name of a bundle that is not complete.
-const INGEST: &str = ".ingest-";
-/// Beginning of the name of a bundle that is being removed.
-const REMOVED: &str = ".removed-";
+use crate::{copy, whole};
 
 /// The files that a bundle is made of.
 #[derive(Debug)]
@@ -41,7 +32,7 @@ pub(super) fn write(
     disks: &Disks,
 ) -> Result<Bundle, Error> {
     let id = &record.configuration.id;
-    let ingest = directory.join(format!("{INGEST}{}", random_id()));
+    let ingest = whole::ingest_path(directory);
     let bundle = directory.join(id);
     let write = || -> io::Result<()> {
         fs::create_dir(&ingest)?;
@@ -63,26 +54,4 @@ pub(super) fn write(
         Error::internal(format!("failed to write the bundle of container {id}: {error}"))
     })?;
     Ok(Bundle::new(bundle))
-}
-
-/// Takes a bundle's name away. What is returned still has to be [removed](remove).
-///
-/// # Errors
-/// The bundle is missing or cannot be renamed.
-pub(super) fn take_name(bundle: &Bundle) -> io::Result<PathBuf> {
-    let removed = bundle.path().with_file_name(format!("{REMOVED}{}", random_id()));
-    fs::rename(bundle.path(), &removed)?;
-    Ok(removed)
-}
-
-/// Removes what has no name any more. What cannot be removed now is tried again when the server starts.
-pub(super) fn remove(path: &Path) {
-    if let Err(error) = fs::remove_dir_all(path) {
-        tracing::warn!(path = %path.display(), %error, "failed to remove a bundle");
-    }
-}
-
-/// Whether `name` is that of a bundle that is not complete or being removed.
-pub(super) fn is_leftover(name: &str) -> bool {
-    name.starts_with(INGEST) || name.starts_with(REMOVED)
 }

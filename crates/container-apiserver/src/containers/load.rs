@@ -8,8 +8,9 @@ use container_client::bundle::START_FILE;
 use container_client::{Bundle, BundleConfiguration};
 use container_resource::name::{is_container_id, random_id};
 
+use super::Containers;
 use super::container::Container;
-use super::{Containers, ingest};
+use crate::whole;
 
 /// How many bundles are read at the same time.
 const READERS: usize = 8;
@@ -28,7 +29,7 @@ impl Containers {
         for entry in fs::read_dir(&directory)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if ingest::is_leftover(&name) {
+            if whole::is_leftover(&name) {
                 leftovers.push(entry.path());
             } else if is_container_id(&name) && entry.file_type()?.is_dir() {
                 bundles.push((name, entry.path()));
@@ -45,7 +46,7 @@ impl Containers {
             }
         });
         // The server does not wait for this.
-        std::thread::spawn(move || leftovers.iter().for_each(|path| ingest::remove(path)));
+        std::thread::spawn(move || leftovers.iter().for_each(|path| whole::remove(path)));
         Ok(())
     }
 

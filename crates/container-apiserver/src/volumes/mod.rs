@@ -17,6 +17,7 @@ use container_resource::{DiskUsage, Filesystem, Volume, VolumeConfiguration, tim
 
 use self::claims::Claims;
 use self::options::VolumeOptions;
+use crate::whole;
 use crate::work::blocking;
 
 /// The directory below the application root that holds the volumes.
@@ -43,7 +44,7 @@ struct Table {
 }
 
 impl Volumes {
-    /// The volumes below `app_root`. What a crash left behind is removed; what cannot be read is set aside. Blocks.
+    /// The volumes below `app_root`. What a crash left behind is removed; what cannot be read is left alone. Blocks.
     ///
     /// # Errors
     /// The directory cannot be created or read.
@@ -138,14 +139,14 @@ impl Volumes {
                     "volume '{name}' is currently in use and cannot be accessed by another container, or deleted"
                 )));
             }
-            let removed = store::take_name(&self.0.directory, name);
+            let removed = whole::take_name(&self.0.directory.join(name));
             let removed = removed
                 .map_err(|error| Error::internal(format!("failed to delete volume '{name}': {error}")))?;
             table.volumes.remove(name);
             removed
         };
         blocking(move || {
-            store::remove(&removed);
+            whole::remove(&removed);
             Ok(())
         })
         .await?;

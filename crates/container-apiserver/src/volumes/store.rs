@@ -1,25 +1,20 @@
-//! Volumes on disk: `<name>/{entity.json, volume.img}`. A directory gets its name when it is complete, and loses it before
-//! it is removed, so that a crash leaves a whole volume or none.
+//! Volumes on disk: `<name>/{entity.json, volume.img}`, each of them [whole] or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use container_ipc::Error;
-use container_resource::name::{is_volume_name, random_id};
+use container_resource::name::is_volume_name;
 use container_resource::{JournalMode, VolumeConfiguration};
 
 use super::options::VolumeOptions;
+use crate::whole;
 
 /// What was asked for: a [`VolumeConfiguration`] as JSON.
 const ENTITY_FILE: &str = "entity.json";
 /// The disk.
 const DISK_FILE: &str = "volume.img";
-/// Beginning of the name of a volume that is not complete.
-const INGEST: &str = ".ingest-";
-/// Beginning of the name of a volume that is being removed.
-const REMOVED: &str = ".removed-";
-
 /// The disk of the volume `name`.
 pub(super) fn disk(directory: &Path, name: &str) -> PathBuf {
     directory.join(name).join(DISK_FILE)
@@ -35,8 +30,8 @@ pub(super) fn load(directory: &Path) -> io::Result<Vec<VolumeConfiguration>> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(INGEST) || name.starts_with(REMOVED) {
-            remove(&entry.path());
+        if whole::is_leftover(&name) {
+            whole::remove(&entry.path());
         } else if is_volume_name(&name) && entry.file_type()?.is_dir() {
             match read(directory, &name) {
                 Ok(volume) => volumes.push(volume),
@@ -73,7 +68,7 @@ pub(super) fn write(
     volume: &VolumeConfiguration,
     options: &VolumeOptions,
 ) -> Result<(), Error> {
-    let ingest = directory.join(format!("{INGEST}{}", random_id()));
+    let ingest = whole::ingest_path(directory);
     let write = || -> io::Result<()> {
         fs::create_dir(&ingest)?;
         let disk = OpenOptions::new()
@@ -111,21 +106,4 @@ fn format(disk: &File, options: &VolumeOptions) -> container_ext4::Result<()> {
         ..container_ext4::Options::new(options.size)
     };
     container_ext4::format(disk, &options).map(|_| ())
-}
-
-/// Takes a volume's name away. What is returned still has to be [removed](remove).
-///
-/// # Errors
-/// The volume is missing or cannot be renamed.
-pub(super) fn take_name(directory: &Path, name: &str) -> io::Result<PathBuf> {
-    let removed = directory.join(format!("{REMOVED}{}", random_id()));
-    fs::rename(directory.join(name), &removed)?;
-    Ok(removed)
-}
-
-/// Removes what has no name any more. What cannot be removed now is tried again when the server starts.
-pub(super) fn remove(path: &Path) {
-    if let Err(error) = fs::remove_dir_all(path) {
-        tracing::warn!(path = %path.display(), %error, "failed to remove a volume");
-    }
 }
