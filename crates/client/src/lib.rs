@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bundle;
 pub mod images;
+pub mod network;
 pub mod phases;
 pub mod runtime;
 pub mod services;
@@ -15,5 +16,6 @@ pub mod stdio_log;
 pub use api::ApiClient;
 pub use bundle::{Bundle, BundleConfiguration};
 pub use images::ImagesClient;
+pub use network::NetworkClient;
 pub use runtime::RuntimeClient;
 pub use stdio::Stdio;

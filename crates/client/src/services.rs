@@ -10,6 +10,12 @@ pub const PREFIX: &str = "dev.container";
 pub const API_SERVER_PROGRAM: &str = "container-apiserver";
 /// The image service's program.
 pub const IMAGES_PROGRAM: &str = "container-core-images";
+/// The program that serves a network unless another one was asked for.
+pub const NETWORK_PROGRAM: &str = if cfg!(target_os = "macos") {
+    "container-network-vmnet"
+} else {
+    "container-network-bridge"
+};
 
 /// The API server's service.
 pub fn api_server() -> String {
@@ -24,6 +30,11 @@ pub fn images() -> String {
 /// The runtime helper `handler` of the container `id`.
 pub fn runtime(handler: &str, id: &str) -> String {
     format!("{PREFIX}.runtime.{handler}.{id}")
+}
+
+/// The helper `plugin` of the network `id`.
+pub fn network(plugin: &str, id: &str) -> String {
+    format!("{PREFIX}.network.{plugin}.{id}")
 }
 
 /// The job label of the API server.
@@ -48,6 +59,10 @@ mod tests {
         assert_eq!(
             runtime("container-runtime-linux", "web"),
             "dev.container.runtime.container-runtime-linux.web"
+        );
+        assert_eq!(
+            network("container-network-vmnet", "default"),
+            "dev.container.network.container-network-vmnet.default"
         );
         assert_eq!(images(), "dev.container.core.container-core-images");
         assert_eq!(

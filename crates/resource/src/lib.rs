@@ -35,7 +35,10 @@ pub use filesystem::{Filesystem, FilesystemType};
 pub use image::{Descriptor, ImageDescription, ImageResource};
 pub use journal::{Journal, JournalMode};
 pub use kernel::{Kernel, KernelCommandLine};
-pub use network::{Attachment, AttachmentConfiguration, DnsConfiguration, PublishPort, PublishSocket};
+pub use network::{
+    Attachment, AttachmentConfiguration, DnsConfiguration, Network, NetworkConfiguration, NetworkMode,
+    NetworkStatus, PublishPort, PublishSocket,
+};
 pub use platform::Platform;
 pub use process::{ExitStatus, ProcessConfiguration, Rlimit, RunningProcess, User};
 pub use reference::Reference;

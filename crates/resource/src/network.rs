@@ -1,6 +1,72 @@
 //! A container's networks, names and published ports.
 
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::time::Timestamp;
+
+/// A network (behaviour reference, 5.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Its name.
+    pub id: String,
+    /// What was asked for.
+    pub configuration: NetworkConfiguration,
+    /// What it is.
+    pub status: NetworkStatus,
+}
+
+/// What a network was asked to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkConfiguration {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub creation_date: Timestamp,
+    /// Where it leads.
+    pub mode: NetworkMode,
+    /// The IPv4 subnet that was asked for, `192.168.64.0/24`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv4_subnet: Option<String>,
+    /// The IPv6 subnet that was asked for, `fd00::/64`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv6_subnet: Option<String>,
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The program of its helper.
+    pub plugin: String,
+    /// Options for the helper.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+}
+
+/// Where a network leads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NetworkMode {
+    /// Outside, behind the host's addresses.
+    #[default]
+    Nat,
+    /// To the host and the network's other containers.
+    HostOnly,
+}
+
+/// What a network is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStatus {
+    /// The IPv4 subnet, `192.168.64.0/24`.
+    pub ipv4_subnet: String,
+    /// The gateway's address: the first one after the subnet's own.
+    pub ipv4_gateway: String,
+    /// The IPv6 subnet, `fd00::/64`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv6_subnet: Option<String>,
+}
 
 /// A network that a container asks for (behaviour reference, 5.1 `networks`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +89,12 @@ pub struct AttachmentOptions {
     /// The interface's MTU in bytes.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub mtu: Option<u32>,
+    /// A fixed IPv4 address, without a prefix length. Apple's tool has no such option.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipv4_address: Option<Ipv4Addr>,
+    /// Further names on the network. Apple's tool has no such option.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub aliases: Vec<String>,
 }
 
 /// An interface as it is while the container runs (behaviour reference, 5.1 `Attachment`).

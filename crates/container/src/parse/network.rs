@@ -1,5 +1,7 @@
 //! `--network` (behaviour.md 9.9).
 
+use std::net::Ipv4Addr;
+
 use container_ipc::Error;
 
 use super::invalid;
@@ -16,6 +18,10 @@ pub struct NetworkRequest {
     pub mac: Option<String>,
     /// The interface's MTU in bytes.
     pub mtu: Option<u32>,
+    /// A fixed address. Apple's tool has none.
+    pub ip: Option<Ipv4Addr>,
+    /// Further names on the network. Apple's tool has none.
+    pub aliases: Vec<String>,
 }
 
 /// Every `--network`; an empty list stands for the word `none` alone, `None` for no option at all.
@@ -39,7 +45,7 @@ pub fn parse_all(texts: &[String]) -> Result<Option<Vec<NetworkRequest>>, Error>
         .map(Some)
 }
 
-/// `<name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=N]`.
+/// `<name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=N][,ip=A.B.C.D][,alias=NAME]…`.
 ///
 /// # Errors
 /// The text breaks the grammar.
@@ -56,6 +62,8 @@ pub fn parse(text: &str) -> Result<NetworkRequest, Error> {
         name: name.to_owned(),
         mac: None,
         mtu: None,
+        ip: None,
+        aliases: Vec::new(),
     };
     for property in parts {
         let Some((key, value)) = property.split_once('=') else {
@@ -66,9 +74,11 @@ pub fn parse(text: &str) -> Result<NetworkRequest, Error> {
         match key {
             "mac" => request.mac = Some(mac(value)?),
             "mtu" => request.mtu = Some(mtu(value)?),
+            "ip" => request.ip = Some(ip(value)?),
+            "alias" => request.aliases.push(alias(value)?),
             _ => {
                 return invalid(format!(
-                    "unknown network property '{key}'. Available properties: mac, mtu"
+                    "unknown network property '{key}'. Available properties: alias, ip, mac, mtu"
                 ));
             }
         }
@@ -100,6 +110,28 @@ fn mtu(value: &str) -> Result<u32, Error> {
     }
 }
 
+fn ip(value: &str) -> Result<Ipv4Addr, Error> {
+    value
+        .parse()
+        .or_else(|_| invalid(format!("invalid ip value '{value}': must be an IPv4 address")))
+}
+
+/// A host name of one or more labels.
+fn alias(value: &str) -> Result<String, Error> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    if value.len() > 253 || !value.split('.').all(is_label) {
+        return invalid(format!("invalid alias value '{value}': must be a host name"));
+    }
+    Ok(value.to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,9 +144,14 @@ mod tests {
             Ok(NetworkRequest {
                 name: "web".to_owned(),
                 mac: Some("02:42:ac:11:00:02".to_owned()),
-                mtu: Some(1500)
+                mtu: Some(1500),
+                ip: None,
+                aliases: Vec::new()
             })
         );
+        let request = parse("web,ip=192.168.64.9,alias=DB,alias=db.test").unwrap();
+        assert_eq!(request.ip, Some(Ipv4Addr::new(192, 168, 64, 9)));
+        assert_eq!(request.aliases, ["db", "db.test"]);
     }
 
     #[test]
@@ -151,9 +188,11 @@ mod tests {
             ),
             ("a,mtu=x", "invalid mtu value 'x': must be between 1280 and 65535"),
             (
-                "a,ip=1",
-                "unknown network property 'ip'. Available properties: mac, mtu",
+                "a,port=1",
+                "unknown network property 'port'. Available properties: alias, ip, mac, mtu",
             ),
+            ("a,ip=1", "invalid ip value '1': must be an IPv4 address"),
+            ("a,alias=-x", "invalid alias value '-x': must be a host name"),
             (
                 "a,mac=1:2",
                 "invalid MAC address format 1:2, expected format: XX:XX:XX:XX:XX:XX",

@@ -289,6 +289,8 @@ fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<Atta
         name: DEFAULT_NETWORK.to_owned(),
         mac: None,
         mtu: None,
+        ip: None,
+        aliases: Vec::new(),
     };
     let requests = network::parse_all(texts)?.unwrap_or_else(|| vec![default]);
     let attachments = requests
@@ -304,6 +306,8 @@ fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<Atta
                 },
                 mac_address: request.mac,
                 mtu: Some(request.mtu.unwrap_or(DEFAULT_MTU)),
+                ipv4_address: request.ip,
+                aliases: request.aliases,
             },
         });
     Ok(attachments.collect())

@@ -1,0 +1,95 @@
+//! The typed client of a network's helper.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use container_ipc::{Call, Client, Endpoint, Error};
+use container_resource::{Attachment, NetworkStatus};
+
+use super::routes::*;
+use crate::services;
+
+/// A connection to one network's helper. Leases end with it.
+#[derive(Debug, Clone)]
+pub struct NetworkClient {
+    client: Client,
+}
+
+/// An address on a network, and what a virtual machine is attached with.
+#[derive(Debug)]
+pub struct Lease {
+    /// The address and the rest of what the interface is.
+    pub attachment: Attachment,
+    /// The interface's other end, where the platform has one: a tap device.
+    pub device: Option<OwnedFd>,
+}
+
+impl NetworkClient {
+    /// Connects to the helper `plugin` of the network `id`.
+    ///
+    /// # Errors
+    /// The helper does not run.
+    pub async fn connect(runtime_directory: &Path, plugin: &str, id: &str) -> Result<Self, Error> {
+        let endpoint = Endpoint::new(runtime_directory, &services::network(plugin, id));
+        Ok(Self {
+            client: Client::connect(&endpoint).await?,
+        })
+    }
+
+    /// What the network is.
+    ///
+    /// # Errors
+    /// The helper does not answer.
+    pub async fn status(&self) -> Result<NetworkStatus, Error> {
+        self.client.call::<Status>(()).await
+    }
+
+    /// Leases an address until this connection closes.
+    ///
+    /// # Errors
+    /// There is no free address, the one asked for is taken, or the interface cannot be made.
+    pub async fn allocate(&self, request: AllocateRequest) -> Result<Lease, Error> {
+        let reply = self
+            .client
+            .call_with::<Allocate>(request, Call::default())
+            .await?;
+        Ok(Lease {
+            attachment: reply.value,
+            device: reply.fds.into_iter().next(),
+        })
+    }
+
+    /// Who has the name `hostname`.
+    ///
+    /// # Errors
+    /// The helper does not answer.
+    pub async fn lookup(&self, hostname: &str) -> Result<Option<Attachment>, Error> {
+        let request = LookupRequest {
+            hostname: hostname.to_owned(),
+        };
+        self.client.call::<Lookup>(request).await
+    }
+
+    /// Makes up to [`MAX_SOCKETS`] sockets that reach the network's addresses.
+    ///
+    /// # Errors
+    /// The helper does not answer, or cannot make a socket.
+    pub async fn sockets(&self, kind: SocketKind, count: u8) -> Result<Vec<OwnedFd>, Error> {
+        let request = SocketsRequest { kind, count };
+        let reply = self.client.call_with::<Sockets>(request, Call::default()).await?;
+        Ok(reply.fds)
+    }
+
+    /// Removes the network from the host and ends the helper.
+    ///
+    /// # Errors
+    /// The helper does not answer.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.client.call::<Shutdown>(()).await
+    }
+
+    /// Resolves when the helper is gone.
+    pub async fn closed(&self) {
+        self.client.closed().await;
+    }
+}
