@@ -76,8 +76,7 @@ impl LogReader {
                 self.open(next)?;
                 continue;
             }
-            let present = self.current.as_ref().map_or(0, |(number, _)| *number);
-            self.successor = self.numbers()?.into_iter().find(|number| *number > present);
+            self.successor = self.find_successor()?;
             if self.successor.is_none() {
                 return Ok(None);
             }
@@ -131,6 +130,21 @@ impl LogReader {
     /// The directory cannot be asked.
     pub fn is_deleted(&self) -> io::Result<bool> {
         Ok(fstat(&self.directory)?.st_nlink == 0)
+    }
+
+    fn find_successor(&self) -> io::Result<Option<u64>> {
+        let Some((present, _)) = &self.current else {
+            return Ok(self.numbers()?.into_iter().next());
+        };
+        let listed = self.numbers()?.into_iter().find(|number| number > present);
+        // Of files that are made while the directory is listed, the list may have the second one and not the first.
+        let Some(listed) = listed else { return Ok(None) };
+        for number in present + 1..listed {
+            if self.segment(number)?.is_some() {
+                return Ok(Some(number));
+            }
+        }
+        Ok(Some(listed))
     }
 
     fn advance(&mut self) -> io::Result<bool> {
