@@ -10,6 +10,7 @@ use std::time::Instant;
 use container_sandbox::server::SandboxContextServer;
 use container_sandbox::{AGENT_PORT, MAX_MESSAGE_SIZE};
 use futures_util::stream;
+use tokio::sync::oneshot;
 use tonic::transport::Server;
 
 use crate::launcher::Launcher;
@@ -26,17 +27,29 @@ use crate::{boot, netlink};
 /// No way to the host, or one that ended.
 pub fn run(link: Option<RawFd>) -> io::Result<Infallible> {
     let started = Instant::now();
-    boot::prepare();
+    boot::begin();
     // Before anything has made a second thread.
     let launcher = Launcher::fork()?;
-    log!("booted in {} ms", started.elapsed().as_millis());
+    let helper = launcher.pid();
+    let (complete, completed) = oneshot::channel();
+    std::thread::Builder::new().name("boot".into()).spawn(move || {
+        boot::complete();
+        log!("booted in {} ms", started.elapsed().as_millis());
+        let _ = complete.send(());
+        boot::contain(helper, started);
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(link, launcher, started))
+    runtime.block_on(serve(link, launcher, completed, started))
 }
 
-async fn serve(link: Option<RawFd>, launcher: Launcher, started: Instant) -> io::Result<Infallible> {
+async fn serve(
+    link: Option<RawFd>,
+    launcher: Launcher,
+    booted: oneshot::Receiver<()>,
+    started: Instant,
+) -> io::Result<Infallible> {
     let reaper = Reaper::start()?;
     let transport = match link {
         // SAFETY: whoever started the agent gave it this descriptor, and it is used nowhere else.
@@ -44,17 +57,14 @@ async fn serve(link: Option<RawFd>, launcher: Launcher, started: Instant) -> io:
         None => Transport::find().await?,
     };
     let listener = transport.listen(AGENT_PORT)?;
-    let helper = launcher.pid();
-    log!("serving after {} ms", started.elapsed().as_millis());
-    std::thread::Builder::new()
-        .name("cgroup".into())
-        .spawn(move || boot::contain(helper, started))?;
     if let Err(error) = netlink::set_link("lo", true, None) {
         log!("cannot bring lo up: {error}");
     }
     let server = SandboxContextServer::new(Service::new(transport.clone(), reaper, Arc::new(launcher)))
         .max_decoding_message_size(MAX_MESSAGE_SIZE)
         .max_encoding_message_size(MAX_MESSAGE_SIZE);
+    booted.await.map_err(io::Error::other)?;
+    log!("serving after {} ms", started.elapsed().as_millis());
     let connections = stream::unfold(listener, async |mut listener| {
         let stream = listener.accept().await;
         stream.is_ok().then_some((stream, listener))

@@ -24,11 +24,18 @@ const MEMORY_LOW: u64 = 50 << 20;
 
 const RESTRICTED: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 
-/// File systems of the virtual machine: type, place, flags, options.
-const MOUNTS: [(&str, &str, libc::c_ulong, Option<&str>); 9] = [
+/// A file system of the virtual machine: type, place, flags, options.
+type Mount = (&'static str, &'static str, libc::c_ulong, Option<&'static str>);
+
+/// What the way to the host is found with.
+const FIRST_MOUNTS: [Mount; 3] = [
     ("proc", "/proc", RESTRICTED, None),
     ("sysfs", "/sys", RESTRICTED, None),
     ("devtmpfs", "/dev", libc::MS_NOSUID, Some("mode=0755")),
+];
+
+/// What the host's requests need.
+const OTHER_MOUNTS: [Mount; 6] = [
     (
         "tmpfs",
         "/run",
@@ -53,24 +60,32 @@ const MOUNTS: [(&str, &str, libc::c_ulong, Option<&str>); 9] = [
     ("securityfs", "/sys/kernel/security", RESTRICTED, None),
 ];
 
-/// Mounts file systems, raises the limit of open files, and hands out the cgroup controllers.
-pub(crate) fn prepare() {
-    for (fstype, target, flags, data) in MOUNTS {
-        if let Err(error) = mount_one(fstype, Path::new(target), flags, data) {
-            log!("cannot mount {target}: {error}");
-        }
-        // Mounting the groups would be the first to wait.
-        if fstype == "sysfs"
-            && let Err(error) = hurry_grace_periods()
-        {
-            log!("cannot hurry grace periods: {error}");
-        }
-    }
+/// Mounts what the way to the host is found with, and raises the limit of open files, which every process inherits.
+pub(crate) fn begin() {
+    mount_all(&FIRST_MOUNTS);
     if let Err(error) = raise_open_files() {
         log!("cannot raise the limit of open files: {error}");
     }
+}
+
+/// Mounts the other file systems and hands out the cgroup controllers: what must be there before the first request
+/// is served, and may be done beside finding the way to the host.
+pub(crate) fn complete() {
+    // Mounting the groups would be the first to wait.
+    if let Err(error) = hurry_grace_periods() {
+        log!("cannot hurry grace periods: {error}");
+    }
+    mount_all(&OTHER_MOUNTS);
     if let Err(error) = cgroup::enable_controllers(Path::new(cgroup::MOUNT)) {
         log!("cannot enable cgroup controllers: {error}");
+    }
+}
+
+fn mount_all(mounts: &[Mount]) {
+    for &(fstype, target, flags, data) in mounts {
+        if let Err(error) = mount_one(fstype, Path::new(target), flags, data) {
+            log!("cannot mount {target}: {error}");
+        }
     }
 }
 
