@@ -14,10 +14,11 @@ mod error;
 pub mod init;
 pub mod launcher;
 mod log;
-mod netlink;
 mod options;
 mod process;
 mod readiness;
 mod rooted;
 pub mod service;
 pub mod transport;
+
+use container_netlink as netlink;

@@ -4,15 +4,15 @@
 const ALIGNMENT: usize = 4;
 
 /// Size of a message's header.
-pub(super) const HEADER: usize = 16;
+pub(crate) const HEADER: usize = 16;
 
 /// A request under construction.
 #[derive(Debug)]
-pub(super) struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
     /// Starts a request whose answer says whether it was done. `body` is the fixed part behind the header.
-    pub(super) fn new(kind: u16, flags: i32, body: &[u8]) -> Self {
+    pub(crate) fn new(kind: u16, flags: i32, body: &[u8]) -> Self {
         let flags = (libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags) as u16;
         let mut bytes = Vec::with_capacity(128);
         bytes.extend(0_u32.to_ne_bytes());
@@ -21,35 +21,61 @@ impl Message {
         // Sequence number and sender: one request at a time needs neither.
         bytes.extend([0; 8]);
         bytes.extend(body);
-        let mut message = Self(bytes);
-        message.pad();
-        message
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        Self(bytes)
     }
 
     /// Adds an attribute.
-    pub(super) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
-        let length = (value.len() + 4) as u16;
-        self.0.extend(length.to_ne_bytes());
-        self.0.extend(kind.to_ne_bytes());
-        self.0.extend(value);
-        self.pad();
+    pub(crate) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+        put(&mut self.0, kind, value);
         self
     }
 
-    fn pad(&mut self) {
-        self.0.resize(self.0.len().next_multiple_of(ALIGNMENT), 0);
+    /// Adds an attribute that consists of attributes.
+    pub(crate) fn nested(self, kind: u16, value: &Attributes) -> Self {
+        self.attribute(kind, value.bytes())
     }
 
     /// The finished request.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         let length = self.0.len() as u32;
         self.0[..4].copy_from_slice(&length.to_ne_bytes());
         self.0
     }
 }
 
+/// Attributes within an attribute.
+#[derive(Debug, Default)]
+pub(crate) struct Attributes(Vec<u8>);
+
+impl Attributes {
+    /// Attributes behind something fixed, whose size is a multiple of four bytes.
+    pub(crate) fn fixed(body: &[u8]) -> Self {
+        Self(body.to_vec())
+    }
+
+    /// These and one more.
+    pub(crate) fn with(mut self, kind: u16, value: &[u8]) -> Self {
+        put(&mut self.0, kind, value);
+        self
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Appends an attribute and what aligns the next one.
+fn put(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    let length = (value.len() + 4) as u16;
+    bytes.extend(length.to_ne_bytes());
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+}
+
 /// What an answer says: `Ok` for done, an error number for refused. `None` for anything else.
-pub(super) fn verdict(answer: &[u8]) -> Option<Result<(), i32>> {
+pub(crate) fn verdict(answer: &[u8]) -> Option<Result<(), i32>> {
     let field = |at: usize| -> Option<[u8; 4]> { answer.get(at..at + 4)?.try_into().ok() };
     let kind = u16::from_ne_bytes(answer.get(4..6)?.try_into().ok()?);
     if i32::from(kind) != libc::NLMSG_ERROR {
