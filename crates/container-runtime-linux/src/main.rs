@@ -87,16 +87,12 @@ async fn run(start: Start) -> anyhow::Result<()> {
 
 /// The socket that the API server made, so that it can speak before this process listens; else one of our own.
 fn listener(start: &Start) -> anyhow::Result<Listener> {
-    if std::env::var(LISTENER_VARIABLE).as_deref() == Ok("1") {
-        // SAFETY: the variable says that whoever started this process left an open descriptor of this number to it,
-        // and nothing else in this process has used it yet.
-        let socket = unsafe { OwnedFd::from_raw_fd(LISTENER_FD) };
-        return Ok(Listener::from_fd(socket)?);
-    }
+    let handed_down = std::env::var(LISTENER_VARIABLE).as_deref() == Ok("1");
+    // SAFETY: the variable says that whoever started this process left an open descriptor of this number to it,
+    // and nothing else in this process has used it yet.
+    let socket = handed_down.then(|| unsafe { OwnedFd::from_raw_fd(LISTENER_FD) });
     let roots = Roots::from_environment()?;
     let service = services::runtime(container_resource::container::LINUX_RUNTIME, &start.uuid);
-    Ok(Listener::bind(&Endpoint::new(
-        &runtime_dir(&roots.app),
-        &service,
-    ))?)
+    let endpoint = Endpoint::new(&runtime_dir(&roots.app), &service);
+    Ok(Listener::inherit(&endpoint, socket)?)
 }

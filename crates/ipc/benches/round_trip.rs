@@ -1,8 +1,9 @@
-//! What a call costs: `cargo bench -p container-ipc`.
+//! What a call over Unix sockets costs: `cargo bench -p container-ipc`.
 
 use std::time::{Duration, Instant};
 
-use container_ipc::{Client, Endpoint, Listener, Route, Router, serve};
+use container_ipc::unix::{Listener, Transport};
+use container_ipc::{Client, Endpoint, Route, Router, serve_with};
 use tokio_util::sync::CancellationToken;
 
 struct Ping;
@@ -38,7 +39,7 @@ fn main() {
             .expect("runtime");
         runtime.block_on(async {
             let router = Router::new().route::<Ping, _, _>(|r| async move { Ok(r.payload.into()) });
-            serve(Listener::bind(&served).expect("bind"), router, stop).await;
+            serve_with(Listener::bind(&served).expect("bind"), router, stop).await;
         });
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -46,17 +47,21 @@ fn main() {
         .build()
         .expect("runtime");
     runtime.block_on(async {
-        while Client::connect(&endpoint).await.is_err() {
+        while Client::connect_with::<Transport>(&endpoint).await.is_err() {
             tokio::task::yield_now().await;
         }
-        let client = Client::connect(&endpoint).await.expect("connect");
+        let client = Client::connect_with::<Transport>(&endpoint)
+            .await
+            .expect("connect");
         let (mut calls, mut connections) = (Vec::new(), Vec::new());
         for _ in 0..2000 {
             let start = Instant::now();
             client.call::<Ping>("ping".into()).await.expect("call");
             calls.push(start.elapsed());
             let start = Instant::now();
-            let fresh = Client::connect(&endpoint).await.expect("connect");
+            let fresh = Client::connect_with::<Transport>(&endpoint)
+                .await
+                .expect("connect");
             fresh.call::<Ping>("ping".into()).await.expect("call");
             connections.push(start.elapsed());
         }

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::runtime_dir::file_stem;
+use crate::runtime_dir::{file_stem, short_hash};
+
+/// The longest name of a mach service, in bytes (`BOOTSTRAP_MAX_NAME_LEN` without the NUL).
+const MAX_MACH_NAME: usize = 127;
 
 /// The address of a service: its name, and the runtime directory of the installation it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,17 @@ impl Endpoint {
         self.file("sock")
     }
 
+    /// The service's mach service (macOS): its name and sixteen digits that stand for the runtime directory, because
+    /// all installations of a user share one name space.
+    pub fn mach_name(&self) -> String {
+        let instance = short_hash(self.runtime_dir.as_os_str().as_encoded_bytes());
+        let name = format!("{}.{instance}", self.service);
+        if name.len() <= MAX_MACH_NAME {
+            return name;
+        }
+        format!("{}.{instance}", short_hash(self.service.as_bytes()))
+    }
+
     pub(crate) fn lock_path(&self) -> PathBuf {
         self.file("lock")
     }
@@ -45,5 +59,22 @@ impl Endpoint {
         name.push(".");
         name.push(extension);
         self.runtime_dir.join(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mach_services_of_installations_never_meet() {
+        let name = |directory: &str, service: &str| Endpoint::new(Path::new(directory), service).mach_name();
+        let plain = name("/a/run", "dev.container.apiserver");
+        assert!(plain.starts_with("dev.container.apiserver."), "{plain}");
+        assert_eq!(plain.len(), "dev.container.apiserver.".len() + 16);
+        assert_ne!(plain, name("/b/run", "dev.container.apiserver"));
+        let long = "x".repeat(120);
+        assert!(name("/a", &long).len() <= MAX_MACH_NAME);
+        assert_ne!(name("/a", &long), name("/a", &long.replace('x', "y")));
     }
 }

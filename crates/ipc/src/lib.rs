@@ -24,6 +24,8 @@ mod runtime_dir;
 mod server;
 pub mod transport;
 pub mod unix;
+#[cfg(any(target_os = "macos", test))]
+pub mod xpc;
 
 pub use client::{Call, Client};
 pub use endpoint::Endpoint;
@@ -37,5 +39,10 @@ pub use runtime_dir::{ensure_private_dir, file_stem, runtime_dir, short_hash};
 pub use server::{serve, serve_with};
 pub use transport::Peer;
 /// The transport in use on this platform.
+#[cfg(not(target_os = "macos"))]
 pub use unix as platform;
-pub use unix::Listener;
+/// The transport in use on this platform.
+#[cfg(target_os = "macos")]
+pub use xpc as platform;
+
+pub use platform::Listener;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use common::{Echo, SOON, Service, Text};
-use container_ipc::{Client, Error, platform};
+use container_ipc::{Client, Error, unix};
 use tokio::time::timeout;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn another_user_is_refused() {
     .unwrap();
     stream.set_nonblocking(true).unwrap();
     let stream = tokio::net::UnixStream::from_std(stream).unwrap();
-    let client = Client::over(platform::Connection::from(stream), "test.service");
+    let client = Client::over(unix::Connection::from(stream), "test.service");
     let text = Text {
         text: String::new(),
         number: 0,

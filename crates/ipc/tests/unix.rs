@@ -5,11 +5,17 @@ mod common;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use common::{Echo, SOON, Service, Text};
-use container_ipc::Listener;
-use container_ipc::{Client, Endpoint, ErrorCode, MAX_MESSAGE_BYTES, Router, serve};
+use common::{Echo, SOON, Text};
+use container_ipc::unix::{Listener, Transport};
+use container_ipc::{Client, Endpoint, Error, ErrorCode, MAX_MESSAGE_BYTES, Router, serve_with};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+type Service = common::Service<Transport>;
+
+async fn connect(endpoint: &Endpoint) -> Result<Client, Error> {
+    Client::connect_with::<Transport>(endpoint).await
+}
 
 fn framed(body: &[u8]) -> Vec<u8> {
     let mut bytes = b"CI\0\0".to_vec();
@@ -49,7 +55,7 @@ async fn still_serves(service: &Service) {
 
 #[tokio::test]
 async fn an_oversized_frame_is_refused_before_it_arrives() {
-    let service = Service::start();
+    let service = Service::over();
     let mut bytes = b"CI\0\0".to_vec();
     bytes.extend(u32::MAX.to_be_bytes());
     let answer = send_raw(&service, bytes, false).await;
@@ -66,7 +72,7 @@ async fn an_oversized_frame_is_refused_before_it_arrives() {
 
 #[tokio::test]
 async fn truncated_frames_are_refused() {
-    let service = Service::start();
+    let service = Service::over();
     let whole = framed(br#"{"request":{"id":1,"route":"echo","payload":{"text":"x","number":1}}}"#);
     for end in [1, 4, 8, 20, whole.len() - 1] {
         let answer = send_raw(&service, whole[..end].to_vec(), true).await;
@@ -80,7 +86,7 @@ async fn truncated_frames_are_refused() {
 
 #[tokio::test]
 async fn garbage_is_refused() {
-    let service = Service::start();
+    let service = Service::over();
     for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 64], &[0xff; 100_000]] {
         let answer = send_raw(&service, bytes.to_vec(), false).await;
         assert!(answer.contains("not a message"), "{answer}");
@@ -93,7 +99,7 @@ async fn garbage_is_refused() {
 
 #[tokio::test]
 async fn frames_may_come_in_pieces_and_in_bunches() {
-    let service = Service::start();
+    let service = Service::over();
     let path = service.endpoint.socket_path();
     let request = |id: u32| {
         framed(
@@ -128,15 +134,12 @@ async fn a_dead_socket_is_taken_over_and_a_live_one_is_not() {
     // A killed service leaves both files; nobody holds the lock.
     drop(UnixListener::bind(endpoint.socket_path()).unwrap());
     std::fs::write(endpoint.socket_path().with_extension("lock"), "").unwrap();
-    assert_eq!(
-        Client::connect(&endpoint).await.unwrap_err().code,
-        ErrorCode::Interrupted
-    );
+    assert_eq!(connect(&endpoint).await.unwrap_err().code, ErrorCode::Interrupted);
 
     let listener = Listener::bind(&endpoint).unwrap();
     assert!(!Listener::remove_stale(&endpoint), "it is in use");
     assert_eq!(Listener::bind(&endpoint).unwrap_err().code, ErrorCode::Exists);
-    Client::connect(&endpoint).await.unwrap();
+    connect(&endpoint).await.unwrap();
 
     drop(listener);
     assert_eq!(std::fs::read_dir(endpoint.runtime_dir()).unwrap().count(), 0);
@@ -162,7 +165,7 @@ async fn of_many_that_bind_at_once_one_wins() {
             results.push(each.await.unwrap());
         }
         assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
-        Client::connect(&endpoint).await.unwrap();
+        connect(&endpoint).await.unwrap();
     }
 }
 
@@ -174,12 +177,12 @@ async fn long_names_and_roots_work() {
     let run = container_ipc::runtime_dir(&root);
     let endpoint = Endpoint::new(&run, &format!("com.apple.container.runtime.{}", "x".repeat(300)));
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(
+    let task = tokio::spawn(serve_with(
         Listener::bind(&endpoint).unwrap(),
         Router::new(),
         shutdown.clone(),
     ));
-    Client::connect(&endpoint).await.unwrap();
+    connect(&endpoint).await.unwrap();
     shutdown.cancel();
     task.await.unwrap();
     std::fs::remove_dir(&run).unwrap();
@@ -202,13 +205,13 @@ async fn a_passed_socket_is_served() {
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
     let router = Router::new().route::<Echo, _, _>(|r| async move { Ok(r.payload.into()) });
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(serve(listener, router, shutdown.clone()));
+    let task = tokio::spawn(serve_with(listener, router, shutdown.clone()));
     let text = Text {
         text: "x".into(),
         number: 1,
     };
     assert_eq!(
-        Client::connect(&endpoint)
+        connect(&endpoint)
             .await
             .unwrap()
             .call::<Echo>(text.clone())

@@ -18,7 +18,8 @@ use container_client::runtime::{
 };
 use container_client::stdio_log::{Limits, LogWriter, Stream};
 use container_client::{Bundle, Stdio};
-use container_ipc::{Error, Listener, Router};
+use container_ipc::unix::Listener;
+use container_ipc::{Error, Router};
 use container_resource::time::now;
 use container_resource::{Attachment, ContainerState, ContainerStatistics, ContainerStatus, ExitStatus};
 use tokio::sync::watch;
@@ -64,7 +65,7 @@ pub(crate) async fn serve(bundle: &Path) -> anyhow::Result<()> {
         ended: watch::Sender::new(None),
         shutdown: shutdown.clone(),
     });
-    container_ipc::serve(listener, router(&helper), shutdown).await;
+    container_ipc::serve_with(listener, router(&helper), shutdown).await;
     Ok(())
 }
 

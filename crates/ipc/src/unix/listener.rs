@@ -78,6 +78,18 @@ impl Listener {
         })
     }
 
+    /// Serves the socket that whoever started this process handed down, or else listens at `endpoint`.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn inherit(endpoint: &Endpoint, socket: Option<OwnedFd>) -> Result<Self, Error> {
+        match socket {
+            Some(socket) => Self::from_fd(socket),
+            None => Self::bind(endpoint),
+        }
+    }
+
     /// Removes what a service that was killed left at `endpoint`; leaves a running one alone. True when
     /// nothing is there any more.
     pub fn remove_stale(endpoint: &Endpoint) -> bool {

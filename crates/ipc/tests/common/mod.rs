@@ -1,20 +1,24 @@
 //! Routes and a service that the tests share.
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses another part")]
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use container_ipc::transport::Transport;
-use container_ipc::{
-    Client, Endpoint, Error, ProgressEvent, Reply, Request, Route, Router, platform, serve_with,
-};
+use container_ipc::{Client, Endpoint, Error, ProgressEvent, Reply, Request, Route, Router, serve_with};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// The transport under test: the platform's own. A mach service needs a job of launchd's, so on macOS it is XPC without
+/// names.
+#[cfg(not(target_os = "macos"))]
+pub type Under = container_ipc::platform::Transport;
 /// The transport under test.
-pub type Under = platform::Transport;
+#[cfg(target_os = "macos")]
+pub type Under = container_ipc::platform::Anonymous;
 
 /// Far longer than any step takes, so that only a hang reaches it.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -66,7 +70,8 @@ impl Drop for OnDrop {
 }
 
 /// A running service in a directory of its own.
-pub struct Service {
+pub struct Service<T = Under> {
+    transport: PhantomData<T>,
     pub dir: tempfile::TempDir,
     pub endpoint: Endpoint,
     pub seen: mpsc::UnboundedReceiver<Seen>,
@@ -82,16 +87,23 @@ pub fn endpoint() -> (tempfile::TempDir, Endpoint) {
 
 impl Service {
     pub fn start() -> Self {
+        Self::over()
+    }
+}
+
+impl<T: Transport> Service<T> {
+    pub fn over() -> Self {
         let (dir, endpoint) = endpoint();
         let (sender, seen) = mpsc::unbounded_channel();
         let shutdown = CancellationToken::new();
-        let listener = Under::bind(&endpoint).unwrap();
+        let listener = T::bind(&endpoint).unwrap();
         let task = tokio::spawn(serve_with(
             listener,
             router(sender, shutdown.clone()),
             shutdown.clone(),
         ));
         Self {
+            transport: PhantomData,
             dir,
             endpoint,
             seen,
@@ -101,7 +113,7 @@ impl Service {
     }
 
     pub async fn client(&self) -> Client {
-        Client::connect_with::<Under>(&self.endpoint).await.unwrap()
+        Client::connect_with::<T>(&self.endpoint).await.unwrap()
     }
 
     pub async fn next(&mut self) -> Seen {
