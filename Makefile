@@ -52,7 +52,8 @@ install: release man ## install programs, manual pages and completions into PREF
 	  install -d $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin && \
 	  install -m 0755 $(BIN)/$$plugin $(DESTDIR)$(PREFIX)/libexec/container/plugins/$$plugin/bin || exit 1; \
 	done
-
+	[ ! -e $(BIN)/container-share-fs ] || install -m 0755 $(BIN)/container-share-fs \
+	  $(DESTDIR)$(PREFIX)/libexec/container/plugins/container-runtime-linux/bin
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 0644 build/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	for shell in bash:bash-completion/completions/container zsh:zsh/site-functions/_container \

@@ -14,6 +14,7 @@ set -euo pipefail
 # Crates that are no part of the macOS product: name, then why.
 excluded=(
   vminitd # runs in the guest, which is Linux on every host
+  container-share-fs # Virtualization.framework serves shared directories itself
 )
 
 target=aarch64-apple-darwin

@@ -21,7 +21,7 @@ case ${1:-} in
 esac
 [ -r /etc/debian_version ] || die "this is not Debian; install QEMU, gcc, make and a Rust of rust-toolchain.toml's version yourself"
 
-packages=(gcc libc6-dev make qemu-system-x86 busybox-static ca-certificates)
+packages=(gcc libc6-dev libcap-ng-dev libseccomp-dev make qemu-system-x86 busybox-static ca-certificates)
 # What build-kernel.sh asks for: here with everything else, so that nothing is
 # installed while it works beside others.
 packages+=(bc bison flex libelf-dev xz-utils)

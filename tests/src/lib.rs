@@ -59,6 +59,25 @@ impl System {
         Self::configured("")
     }
 
+    /// The same for a user who is nobody else: in a user namespace in which only this user exists, as root.
+    pub fn start_in_user_namespace() -> Self {
+        let mut system = Self::unstarted();
+        system.stopped = false;
+        let start = system.command(["system", "start", "--disable-kernel-install"]);
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--"])
+            .arg(start.get_program())
+            .args(start.get_args())
+            .env_clear()
+            .envs(start.get_envs().filter_map(|(key, value)| Some((key, value?))))
+            .current_dir(system.home());
+        let finished = finish(command, b"");
+        assert_eq!(finished.code, 0, "{finished:?}\n{}", system.logs());
+        system.install();
+        system
+    }
+
     /// The same with a configuration file of the user.
     pub fn configured(configuration: &str) -> Self {
         let mut system = Self::unstarted();
@@ -66,8 +85,14 @@ impl System {
         std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
         std::fs::write(file, configuration).expect("a configuration file");
         system.boot();
+        system.install();
+        system
+    }
+
+    /// Installs kernel and images.
+    fn install(&self) {
         let kernel = artifact("CONTAINER_TEST_KERNEL");
-        system.ok([
+        self.ok([
             "system",
             "kernel",
             "set",
@@ -75,9 +100,8 @@ impl System {
             kernel.to_str().expect("UTF-8"),
         ]);
         for image in ["CONTAINER_TEST_INIT_IMAGE", "CONTAINER_TEST_BUSYBOX"] {
-            system.ok(["image", "load", "-i", artifact(image).to_str().expect("UTF-8")]);
+            self.ok(["image", "load", "-i", artifact(image).to_str().expect("UTF-8")]);
         }
-        system
     }
 
     /// Starts the services.

@@ -12,6 +12,7 @@ mod process;
 mod relay;
 mod routes;
 mod service;
+mod shares;
 mod signal;
 mod sockets;
 mod spec;

@@ -19,7 +19,7 @@ use container_sandbox::proto::UmountRequest;
 
 use crate::error::Error as RuntimeError;
 use crate::process::{Guest, limited};
-use crate::{guest, network, volumes};
+use crate::{guest, network, shares, volumes};
 
 /// Memory of the machine beyond the container's limit, in bytes: the guest's kernel and agent.
 const MEMORY_OVERHEAD: u64 = 128 << 20;
@@ -64,6 +64,7 @@ pub(crate) async fn boot(
         tokio::try_join!(
             root,
             volumes::mount(&guest.agent, configuration),
+            shares::mount(&guest.agent, configuration),
             guest::configure_network(&guest.agent, &attachments),
             guest::set_time(&guest.agent),
         )
@@ -103,6 +104,7 @@ async fn power_on(
         .chain(volumes::disks(configuration))
         .collect(),
         nics,
+        shares: shares::shares(configuration),
         nested_virtualization: configuration.virtualization,
         boot_timeout: BOOT_TIMEOUT,
         ..VmConfig::new(&configuration.id, bundle.kernel(), bundle.boot_log())

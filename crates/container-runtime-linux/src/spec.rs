@@ -14,7 +14,7 @@ use oci_spec::runtime::{
 };
 
 use crate::error::Error;
-use crate::{guest, sockets, volumes};
+use crate::{guest, shares, sockets, volumes};
 
 /// Where the agent's own binary appears in the container with `--init`.
 const INIT_PATH: &str = "/.cz-init";
@@ -248,7 +248,12 @@ fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec
                 let options = [&["bind".to_owned()], filesystem.options.as_slice()].concat();
                 mount(&filesystem.destination, "bind", &source, options)?
             }
-            FilesystemType::Virtiofs {} | FilesystemType::Block { .. } => {
+            FilesystemType::Virtiofs {} => {
+                let source = shares::path(configuration, filesystem);
+                let options = [&["bind".to_owned()], filesystem.options.as_slice()].concat();
+                mount(&filesystem.destination, "bind", &source, options)?
+            }
+            FilesystemType::Block { .. } => {
                 return Err(Error::UnsupportedMount(filesystem.destination.clone()));
             }
         });
@@ -278,6 +283,7 @@ fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> R
 #[cfg(test)]
 mod tests {
     use container_resource::Filesystem;
+    use container_resource::filesystem::{CacheMode, SyncMode};
 
     use super::*;
     use crate::testing;
@@ -365,7 +371,11 @@ mod tests {
     fn mounts_of_other_kinds_are_refused() {
         let mut configuration = testing::configuration("web");
         let share = Filesystem {
-            kind: FilesystemType::Virtiofs {},
+            kind: FilesystemType::Block {
+                format: "ext4".to_owned(),
+                cache: CacheMode::On {},
+                sync: SyncMode::Fsync {},
+            },
             ..Filesystem::tmpfs("/host", vec![])
         };
         configuration.mounts.push(share);

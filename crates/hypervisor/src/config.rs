@@ -26,6 +26,9 @@ pub struct VmConfig {
     pub disks: Vec<Disk>,
     /// Network interfaces `eth0`, `eth1`….
     pub nics: Vec<Nic>,
+    /// Directories and files of the host that the guest can mount, all of them in one virtio-fs device with the tag
+    /// [`SHARES_TAG`].
+    pub shares: Vec<Share>,
     /// File to which the guest's console (`hvc0`) is appended.
     pub console_log: PathBuf,
     /// The guest may run virtual machines itself.
@@ -46,6 +49,7 @@ impl VmConfig {
             memory: 1 << 30,
             disks: Vec::new(),
             nics: Vec::new(),
+            shares: Vec::new(),
             console_log: console_log.into(),
             nested_virtualization: false,
             boot_timeout: Duration::from_secs(40),
@@ -65,12 +69,15 @@ impl VmConfig {
             "no memory".to_owned()
         } else if self.disks.is_empty() {
             "no disk to boot from".to_owned()
-        } else if self.disks.len() + self.nics.len() > host.max_devices {
+        } else if self.disks.len() + self.nics.len() + usize::from(!self.shares.is_empty()) > host.max_devices
+        {
             format!("more than {} disks and network interfaces", host.max_devices)
         } else if self.disks.len() > host.max_disks {
             format!("more than {} disks", host.max_disks)
         } else if let Some(disk) = self.disks.iter().find(|disk| disk.serial.len() > 20) {
             format!("disk serial {} is longer than 20 bytes", disk.serial)
+        } else if let Some(share) = self.shares.iter().find(|share| !share.is_sound()) {
+            format!("no path that can be shared: {}", share.path.display())
         } else if self.kernel_args.iter().any(|word| word.contains('\0')) || self.name.contains('\0') {
             "a NUL character".to_owned()
         } else if self.nested_virtualization && !host.nested_virtualization {
@@ -128,6 +135,31 @@ impl Disk {
             read_only: false,
             serial: serial.into(),
         }
+    }
+}
+
+/// The tag under which the guest mounts what is shared with it.
+pub const SHARES_TAG: &str = "virtiofs";
+
+/// A directory or file of the host that the guest can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// A directory at the top of the guest's mount, unlike any other share's. A directory of the host is what is seen
+    /// there. A file is in there under its own name; on macOS so is what is beside it.
+    pub name: String,
+    /// The absolute path on the host.
+    pub path: PathBuf,
+    /// The host refuses every change.
+    pub read_only: bool,
+}
+
+impl Share {
+    /// A name of letters and digits, an absolute path without a NUL character.
+    fn is_sound(&self) -> bool {
+        !self.name.is_empty()
+            && self.name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && self.path.is_absolute()
+            && !self.path.as_os_str().as_encoded_bytes().contains(&0)
     }
 }
 

@@ -51,6 +51,9 @@ pub enum Error {
     /// The hypervisor's process could not be started.
     #[error("failed to start the virtual machine")]
     Spawn(#[source] io::Error),
+    /// The process that serves the shared directories could not be started.
+    #[error("failed to share directories of the host")]
+    Shares(#[source] io::Error),
     /// The hypervisor refused, or gave no sensible answer.
     #[error("the hypervisor failed to {action}")]
     Control {

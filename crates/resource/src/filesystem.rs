@@ -32,6 +32,16 @@ impl Filesystem {
 }
 
 impl Filesystem {
+    /// A directory or file of the host at `destination`, with mount options such as `ro`.
+    pub fn host(path: impl Into<String>, destination: impl Into<String>, options: Vec<String>) -> Self {
+        Self {
+            kind: FilesystemType::Virtiofs {},
+            source: path.into(),
+            destination: destination.into(),
+            options,
+        }
+    }
+
     /// The disk of a volume at `destination`, written through the host's cache, with mount options such as `ro`.
     pub fn volume(volume: &Volume, destination: impl Into<String>, options: Vec<String>) -> Self {
         Self {

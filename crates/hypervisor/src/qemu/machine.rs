@@ -1,6 +1,6 @@
 use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +18,9 @@ use super::exit::Evidence;
 use super::files::Files;
 use super::plan::{Descriptors, Plan};
 use super::privileges::Privileges;
-use super::process::{Ended, Launch, Process};
+use super::process::{Launch, Process};
 use super::qmp::{Client, Command, Event, QmpError};
-use super::tsc;
+use super::{shares, tsc};
 use crate::boot_log::BootLog;
 use crate::{Connection, Error, ExitReason, Listener, NicKind, VirtualMachine, VmConfig};
 
@@ -44,7 +44,7 @@ pub(super) struct Prepared {
 /// A machine that was started.
 #[derive(Debug)]
 struct Running {
-    process: Process,
+    process: Arc<Process>,
     qmp: Client,
     mux: Mux,
     boot_deadline: Instant,
@@ -87,7 +87,8 @@ fn socket_pair() -> io::Result<(UnixStream, StdUnixStream)> {
 
 impl Prepared {
     /// Starts the process; the two sockets are this side's ends of its monitor and of the agent's port.
-    async fn launch(self) -> io::Result<(Process, UnixStream, UnixStream)> {
+    /// `shares`: its connection to the server of the shared directories.
+    async fn launch(self, shares: Option<OwnedFd>) -> io::Result<(Process, UnixStream, UnixStream)> {
         let Self {
             config,
             accelerator,
@@ -104,6 +105,7 @@ impl Prepared {
             console: files.console.as_raw_fd(),
             qmp: qmp_far.as_raw_fd(),
             agent: agent_far.as_raw_fd(),
+            shares: shares.as_ref().map(AsRawFd::as_raw_fd),
         };
         let tsc_khz = clock
             .filter(|_| accelerator == Accelerator::Tcg)
@@ -118,6 +120,7 @@ impl Prepared {
         tracing::debug!(program = %program.display(), ?arguments, "starting QEMU");
         let mut inherited = vec![files.kernel, files.console, qmp_far.into(), agent_far.into()];
         inherited.extend(files.disks);
+        inherited.extend(shares);
         inherited.extend(config.nics.into_iter().filter_map(|nic| match nic.kind {
             NicKind::Tap(fd) => Some(fd),
             NicKind::User(_) | NicKind::Nat => None,
@@ -155,12 +158,15 @@ impl QemuMachine {
     /// Finds out why the machine ended, when it does.
     fn supervise(
         &self,
-        mut ended: watch::Receiver<Option<Ended>>,
+        process: &Arc<Process>,
+        shares: Option<Process>,
         mut events: mpsc::UnboundedReceiver<Event>,
         mux: Mux,
         log: Log,
     ) {
         let (exit, stopped) = (self.exit.clone(), Arc::clone(&self.stopped));
+        let mut ended = process.ended();
+        let process = Arc::downgrade(process);
         tokio::spawn(async move {
             let last_shutdown = async {
                 let mut last = None;
@@ -170,14 +176,35 @@ impl QemuMachine {
                 }
                 last
             };
-            let (ready, shutdown) = tokio::join!(mux.ready(), last_shutdown);
+            let over = async { tokio::join!(mux.ready(), last_shutdown) };
+            tokio::pin!(over);
+            let mut lost_shares = None;
+            let (ready, shutdown) = tokio::select! {
+                over = &mut over => over,
+                // The guest would wait for its files for ever.
+                failure = shares::failure(shares.as_ref()) => {
+                    lost_shares = Some(failure);
+                    if let Some(process) = process.upgrade() {
+                        process.kill();
+                    }
+                    over.await
+                }
+            };
             let ended = ended
                 .wait_for(Option::is_some)
                 .await
                 .map_or(None, |ended| ended.clone());
+            if let Some(server) = shares {
+                let failure = shares::finish(server).await;
+                lost_shares = lost_shares.or(failure);
+            }
+            let stopped = stopped.load(Ordering::Acquire);
             let reason = match ended {
+                _ if !stopped && lost_shares.is_some() => ExitReason::Failed {
+                    message: lost_shares.unwrap_or_default(),
+                },
                 Some(ended) => Evidence {
-                    stopped: stopped.load(Ordering::Acquire),
+                    stopped,
                     agent_seen: ready.is_ok(),
                     shutdown: shutdown.as_deref(),
                     ended: &ended,
@@ -226,10 +253,18 @@ impl VirtualMachine for QemuMachine {
             path: prepared.config.console_log.clone(),
             start: prepared.files.console_start,
         };
-        let (process, qmp, agent) = prepared.launch().await.map_err(Error::Spawn)?;
+        let (server, connection) = match prepared.config.shares.as_slice() {
+            [] => (None, None),
+            shares => {
+                let (server, connection) = shares::start(shares).await.map_err(Error::Shares)?;
+                (Some(server), Some(connection))
+            }
+        };
+        let (process, qmp, agent) = prepared.launch(connection).await.map_err(Error::Spawn)?;
+        let process = Arc::new(process);
         let (sender, events) = mpsc::unbounded_channel();
         let mux = Mux::new(agent, Side::Host);
-        self.supervise(process.ended(), events, mux.clone(), log.clone());
+        self.supervise(&process, server, events, mux.clone(), log.clone());
         let qmp = match Client::connect(qmp, sender).await {
             Ok(qmp) => qmp,
             Err(QmpError::Closed | QmpError::Io(_)) => {

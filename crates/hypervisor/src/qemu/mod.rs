@@ -13,6 +13,7 @@ mod plan;
 mod privileges;
 mod process;
 mod qmp;
+mod shares;
 mod switch;
 mod tsc;
 

@@ -13,7 +13,8 @@ use super::switch::machine::{Accel, Cpu, Global, Machine, Memory, Name, Smp};
 use super::switch::net::{Backend, Netdev, VirtioNet};
 use super::switch::rng::VirtioRng;
 use super::switch::serial::{CharBackend, Chardev, Virtconsole, VirtioSerial, Virtserialport};
-use crate::{Architecture, NicKind, UserNetwork, VmConfig};
+use super::switch::shares::{SharedMemory, VhostUserFs};
+use crate::{Architecture, NicKind, SHARES_TAG, UserNetwork, VmConfig};
 
 const MIB: u64 = 1 << 20;
 
@@ -28,6 +29,8 @@ pub(super) struct Descriptors {
     pub(super) console: RawFd,
     pub(super) qmp: RawFd,
     pub(super) agent: RawFd,
+    /// The connection to the server of the shared directories, if there are any.
+    pub(super) shares: Option<RawFd>,
 }
 
 /// What a command line is made of.
@@ -64,6 +67,7 @@ impl Plan<'_> {
             name: AGENT_PORT_NAME,
         });
         line.push(&VirtioRng);
+        self.shares(&mut line);
         line.into_words()
     }
 
@@ -77,9 +81,12 @@ impl Plan<'_> {
         line.push(&Accel(self.accelerator));
         line.push(&self.cpu());
         line.push(&Smp { cpus: config.cpus });
-        line.push(&Memory {
-            size: config.memory.div_ceil(MIB),
-        });
+        let size = config.memory.div_ceil(MIB);
+        line.push(&Memory { size });
+        if self.descriptors.shares.is_some() {
+            line.push(&SharedMemory { size });
+            line.push(&SharedMemory::MACHINE);
+        }
         line.flag("-display");
         line.flag("none");
     }
@@ -154,6 +161,18 @@ impl Plan<'_> {
         }
     }
 
+    fn shares(&self, line: &mut CommandLine) {
+        let Some(fd) = self.descriptors.shares else { return };
+        line.push(&Chardev {
+            id: "shares",
+            backend: CharBackend::Socket { fd },
+        });
+        line.push(&VhostUserFs {
+            chardev: "shares",
+            tag: SHARES_TAG,
+        });
+    }
+
     fn nics(&self, line: &mut CommandLine) {
         for (number, nic) in self.config.nics.iter().enumerate() {
             let id = format!("net{number}");
@@ -199,6 +218,7 @@ mod tests {
             console: 13,
             qmp: 14,
             agent: 15,
+            shares: None,
         };
         Plan {
             config,
@@ -256,6 +276,33 @@ read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
             lines(&words(&config(Architecture::X86_64), Accelerator::Tcg)),
             EMULATED_X86_64
         );
+    }
+
+    #[test]
+    fn shared_directories_take_shared_memory() {
+        let config = config(Architecture::X86_64);
+        let descriptors = Descriptors {
+            kernel: 10,
+            disks: vec![11, 12],
+            console: 13,
+            qmp: 14,
+            agent: 15,
+            shares: Some(16),
+        };
+        let plan = Plan {
+            config: &config,
+            accelerator: Accelerator::Tcg,
+            tsc_khz: None,
+            descriptors: &descriptors,
+        };
+        let line = lines(&plan.words());
+        let memory = "-m size=513M\n-object memory-backend-memfd,id=memory,size=513M,share=on\n\
+                      -machine memory-backend=memory\n";
+        assert!(line.contains(memory), "{line}");
+        // Last, so that all other devices are where they are without it.
+        let device = "-device virtio-rng-device\n-chardev socket,id=shares,fd=16\n\
+                      -device vhost-user-fs-device,chardev=shares,tag=virtiofs";
+        assert!(line.ends_with(device), "{line}");
     }
 
     #[test]

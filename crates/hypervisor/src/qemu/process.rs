@@ -48,7 +48,7 @@ impl Process {
     pub(super) async fn start(launch: Launch) -> io::Result<Self> {
         let (report, started) = oneshot::channel();
         let (end, ended) = watch::channel(None);
-        thread::Builder::new().name("qemu".to_owned()).spawn(move || {
+        thread::Builder::new().name("child".to_owned()).spawn(move || {
             let mut child = match spawn(launch) {
                 Ok((child, pidfd)) => {
                     let process = Self {

@@ -12,6 +12,7 @@ use super::network::interface;
 use super::ns_error;
 use super::plan::{Limits, Plan};
 use super::serial::console;
+use super::shares::shares;
 use super::socket::socket;
 use crate::Error;
 
@@ -46,6 +47,10 @@ pub(super) fn configuration(
         .iter()
         .map(|address| interface(*address))
         .collect::<Result<Vec<_>, _>>()?;
+    let shared = match plan.shares.as_slice() {
+        [] => None,
+        directories => Some(shares(directories)?),
+    };
     // SAFETY: new objects that nobody else has; the configuration copies or keeps what it is given. Nested
     // virtualization is only asked for where the property exists, because `Capabilities` has it only there.
     unsafe {
@@ -63,6 +68,9 @@ pub(super) fn configuration(
         configuration.setEntropyDevices(&NSArray::from_retained_slice(&[entropy()]));
         configuration.setSerialPorts(&NSArray::from_retained_slice(&[console(output)]));
         configuration.setSocketDevices(&NSArray::from_retained_slice(&[socket()]));
+        if let Some(shared) = shared {
+            configuration.setDirectorySharingDevices(&NSArray::from_retained_slice(&[shared]));
+        }
         configuration
             .validateWithError()
             .map_err(|error| ns_error::refusal(&error).of("create the virtual machine"))?;

@@ -37,6 +37,8 @@ mod refusal;
 #[cfg(target_os = "macos")]
 mod serial;
 #[cfg(target_os = "macos")]
+mod shares;
+#[cfg(target_os = "macos")]
 mod socket;
 
 #[cfg(target_os = "macos")]

@@ -1,7 +1,7 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use crate::{Architecture, Capabilities, Error, MacAddress, NicKind, VmConfig, kernel_args};
+use crate::{Architecture, Capabilities, Error, MacAddress, NicKind, Share, VmConfig, kernel_args};
 
 const MIB: u64 = 1 << 20;
 
@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) memory: u64,
     pub(super) nested_virtualization: bool,
     pub(super) disks: Vec<Disk>,
+    /// Directories of the host that the guest sees.
+    pub(super) shares: Vec<SharedDirectory>,
     /// Addresses of the interfaces, all of them on the network that the host translates addresses for.
     pub(super) interfaces: Vec<MacAddress>,
 }
@@ -35,6 +37,28 @@ pub(super) struct Disk {
     pub(super) read_only: bool,
     /// At most 20 ASCII characters: the framework raises an exception for anything else.
     pub(super) identifier: String,
+}
+
+/// A directory that is shared. The framework shares nothing smaller: of a file it is the one that the file is in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SharedDirectory {
+    pub(super) name: String,
+    pub(super) directory: PathBuf,
+    pub(super) read_only: bool,
+}
+
+impl From<&Share> for SharedDirectory {
+    fn from(share: &Share) -> Self {
+        let directory = match share.path.parent() {
+            Some(parent) if !share.path.is_dir() => parent,
+            _ => &share.path,
+        };
+        Self {
+            name: share.name.clone(),
+            directory: directory.to_owned(),
+            read_only: share.read_only,
+        }
+    }
 }
 
 impl Plan {
@@ -82,6 +106,7 @@ impl Plan {
             memory,
             nested_virtualization: config.nested_virtualization,
             disks: disks.collect(),
+            shares: config.shares.iter().map(SharedDirectory::from).collect(),
             interfaces: config.nics.iter().map(|nic| nic.mac).collect(),
         })
     }
@@ -109,7 +134,7 @@ mod tests {
         pause: true,
         memory_use: false,
         max_disks: 3,
-        max_devices: 4,
+        max_devices: 5,
     };
 
     fn config() -> VmConfig {
@@ -119,6 +144,18 @@ mod tests {
         config.disks = vec![
             crate::Disk::read_only("/init", "init"),
             crate::Disk::writable("/scratch", "scratch"),
+        ];
+        config.shares = vec![
+            Share {
+                name: "0".to_owned(),
+                path: "/".into(),
+                read_only: false,
+            },
+            Share {
+                name: "1".to_owned(),
+                path: "/nowhere/file".into(),
+                read_only: true,
+            },
         ];
         config.nics = vec![Nic {
             mac: MacAddress([2, 0, 0, 0, 0, 1]),
@@ -164,6 +201,18 @@ mod tests {
                     identifier: "scratch".to_owned(),
                 },
             ],
+            shares: vec![
+                SharedDirectory {
+                    name: "0".to_owned(),
+                    directory: "/".into(),
+                    read_only: false,
+                },
+                SharedDirectory {
+                    name: "1".to_owned(),
+                    directory: "/nowhere".into(),
+                    read_only: true,
+                },
+            ],
             interfaces: vec![MacAddress([2, 0, 0, 0, 0, 1])],
         };
         assert_eq!(plan(&config).unwrap(), expected);
@@ -192,7 +241,7 @@ mod tests {
             ),
             (
                 |config| config.disks = vec![config.disks[0].clone(); 4],
-                "more than 4 disks and network interfaces",
+                "more than 5 disks and network interfaces",
             ),
             (
                 |config| {

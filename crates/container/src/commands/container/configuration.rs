@@ -471,10 +471,6 @@ mod tests {
                 "invalid journal mode 'none': must be writeback, ordered, or journal",
             ),
             ("-p 80:80 x", "--publish: this version does not have it yet"),
-            (
-                "-v /host:/x x",
-                "mounting host paths: this version does not have it yet",
-            ),
             ("-v data:x x", "mount destination 'x' must be an absolute path"),
             (
                 "--network other x",

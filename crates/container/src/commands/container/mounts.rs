@@ -59,8 +59,9 @@ pub(super) async fn resolve(api: &ApiClient, mounts: Vec<Mount>) -> Result<Vec<F
                         create(api, name::random_id(), labels).await?
                     }
                     VolumeSource::Host(path) => {
-                        let text = format!("{path}: this version does not mount host paths yet");
-                        return Err(Error::invalid_argument(text));
+                        let path = host_path(path)?;
+                        resolved.push(Filesystem::host(path, wanted.destination, wanted.options));
+                        continue;
                     }
                 };
                 Filesystem::volume(&volume, wanted.destination, wanted.options)
@@ -68,6 +69,24 @@ pub(super) async fn resolve(api: &ApiClient, mounts: Vec<Mount>) -> Result<Vec<F
         });
     }
     Ok(resolved)
+}
+
+/// The absolute path of a directory or file on the host that can be mounted.
+fn host_path(path: &str) -> Result<String, Error> {
+    let refuse = |problem: &str| Err(Error::invalid_argument(format!("path '{path}' {problem}")));
+    let Ok(found) = std::fs::metadata(path) else {
+        return refuse("does not exist");
+    };
+    if !found.is_dir() && !found.is_file() {
+        return refuse("is neither a directory nor a file");
+    }
+    let Some(path) = std::path::absolute(path)
+        .ok()
+        .and_then(|path| path.to_str().map(str::to_owned))
+    else {
+        return refuse("has no name that this version can pass on");
+    };
+    Ok(path)
 }
 
 /// The volume of this name, whoever makes it.

@@ -8,8 +8,6 @@ use super::configuration::DEFAULT_NETWORK;
 use super::mounts;
 use crate::error::Failure;
 use crate::flags::management::ManagementFlags;
-use crate::parse::mount::Mount;
-use crate::parse::volume::{VolumeMount, VolumeSource};
 use crate::parse::{network, publish, publish_socket};
 
 /// Refuses such options; a value that breaks its grammar is reported as that.
@@ -20,16 +18,7 @@ pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
         publish_socket::parse(text, Path::new("/"))?;
     }
     refuse("--publish-socket", !flags.publish_socket.is_empty())?;
-    for mount in mounts::parse(flags)? {
-        let of_host = matches!(
-            mount,
-            Mount::Volume(VolumeMount {
-                source: VolumeSource::Host(_),
-                ..
-            })
-        );
-        refuse("mounting host paths", of_host)?;
-    }
+    mounts::parse(flags)?;
     let networks = network::parse_all(&flags.network)?.unwrap_or_default();
     refuse(
         "--network",

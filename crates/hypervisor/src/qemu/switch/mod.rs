@@ -10,6 +10,7 @@ pub(super) mod machine;
 pub(super) mod net;
 pub(super) mod rng;
 pub(super) mod serial;
+pub(super) mod shares;
 
 use std::fmt::{Display, Write};
 
