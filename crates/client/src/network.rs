@@ -2,6 +2,8 @@
 
 mod client;
 mod routes;
+mod uplink;
 
 pub use client::{NetworkClient, Lease};
 pub use routes::*;
+pub use uplink::uplink_interface;

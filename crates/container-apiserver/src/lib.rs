@@ -9,6 +9,7 @@ mod copy;
 mod image_service;
 mod jobs;
 mod kernels;
+mod networks;
 mod routes;
 mod server;
 mod volumes;

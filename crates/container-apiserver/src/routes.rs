@@ -8,6 +8,7 @@ use container_client::api::{
     ContainerUpdate, ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply,
     SystemDiskUsage, VolumeCreate, VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
 };
+use container_client::api::{NetworkCreate, NetworkDelete, NetworkList};
 use container_ipc::{Error, Reply, Request, Route, Router};
 
 use crate::containers::Containers;
@@ -24,6 +25,7 @@ pub(crate) fn router(ping: PingReply, containers: &Containers, kernels: &Kernels
         .merge(changing(containers))
         .merge(processes(containers))
         .merge(volumes(containers))
+        .merge(networks(containers))
         .merge(installing(kernels))
 }
 
@@ -134,6 +136,19 @@ fn volumes(containers: &Containers) -> Router {
 fn installing(kernels: &Kernels) -> Router {
     let router = Router::new();
     let router = on::<InstallKernel, _, _>(router, kernels, |kernels, request| async move {
+fn networks(containers: &Containers) -> Router {
+    let router = Router::new();
+    let router = on::<NetworkCreate, _, _>(router, containers, |containers, request| async move {
+        containers.create_network(request.payload).await
+    });
+    let router = on::<NetworkDelete, _, _>(router, containers, |containers, request| async move {
+        containers.delete_network(request.payload).await
+    });
+    on::<NetworkList, _, _>(router, containers, |containers, _| async move {
+        Ok(containers.networks().list())
+    })
+}
+
         kernels.install(request.payload, request.progress).await
     });
     on::<GetDefaultKernel, _, _>(router, kernels, |kernels, request| async move {

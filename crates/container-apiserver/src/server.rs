@@ -13,6 +13,7 @@ use crate::containers::Containers;
 use crate::image_service::ImageService;
 use crate::jobs::Jobs;
 use crate::kernels::Kernels;
+use crate::networks::Networks;
 use crate::routes;
 use crate::volumes::Volumes;
 use crate::work::Work;
@@ -66,6 +67,13 @@ impl Server {
         let volumes = tokio::task::spawn_blocking(move || Volumes::open(&app_root))
             .await?
             .context("failed to read the volumes")?;
+        let (app_root, directory) = (roots.app.clone(), runtime_directory.clone());
+        let (its_jobs, its_configuration) = (jobs.clone(), configuration.clone());
+        let networks = tokio::task::spawn_blocking(move || {
+            Networks::open(&app_root, &directory, its_jobs, &its_configuration)
+        })
+        .await?
+        .context("failed to read the networks")?;
         let app_root = roots.app.clone();
         let containers = Containers::new(
             app_root,
@@ -73,6 +81,7 @@ impl Server {
             configuration,
             images,
             volumes,
+            networks,
             jobs,
             work.clone(),
         );
@@ -98,6 +107,7 @@ impl Server {
             containers,
             work,
         } = self;
+        containers.networks().run();
         containers.adopt_all();
         tracing::info!("serving");
         container_ipc::serve(listener, router, shutdown).await;

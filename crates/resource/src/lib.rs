@@ -12,6 +12,7 @@ pub mod image;
 pub mod journal;
 pub mod kernel;
 pub mod name;
+pub mod label;
 pub mod network;
 pub mod paths;
 pub mod platform;
@@ -23,6 +24,7 @@ pub mod secret;
 pub mod size;
 pub mod statistics;
 pub mod time;
+pub mod subnet;
 pub mod volume;
 
 pub use container::{

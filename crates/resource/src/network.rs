@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
+/// The network of containers that ask for none.
+pub const DEFAULT_NETWORK: &str = "default";
+/// The label of the network that is always there, and its value.
+pub const BUILTIN_LABEL: (&str, &str) = ("com.apple.container.resource.role", "builtin");
+
 /// A network (behaviour reference, 5.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Network {
@@ -42,6 +47,24 @@ pub struct NetworkConfiguration {
     /// Options for the helper.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+}
+
+impl NetworkConfiguration {
+    /// Whether it is always there and cannot be deleted.
+    pub fn is_builtin(&self) -> bool {
+        let (key, value) = BUILTIN_LABEL;
+        self.labels.get(key).is_some_and(|role| role == value)
+    }
+}
+
+impl NetworkMode {
+    /// The word for it in commands and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nat => "nat",
+            Self::HostOnly => "hostOnly",
+        }
+    }
 }
 
 /// Where a network leads.

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use container_ipc::{Call, Client, Endpoint, Error};
 use container_resource::{Attachment, NetworkStatus};
@@ -42,6 +43,18 @@ impl NetworkClient {
     /// The helper does not answer.
     pub async fn status(&self) -> Result<NetworkStatus, Error> {
         self.client.call::<Status>(()).await
+    }
+
+    /// The same of a helper that has just been started and sets the network up first, which may take until `deadline`.
+    ///
+    /// # Errors
+    /// What the helper says about why the network cannot be set up, or that it ended without a word.
+    pub async fn ready(&self, deadline: Duration) -> Result<NetworkStatus, Error> {
+        let call = Call {
+            deadline: Some(Some(deadline)),
+            ..Call::default()
+        };
+        Ok(self.client.call_with::<Status>((), call).await?.value)
     }
 
     /// Leases an address until this connection closes.

@@ -67,6 +67,9 @@ pub struct BootstrapRequest {
     pub keep_log: bool,
 }
 
+    /// The helper's program of each network that the configuration names.
+    #[serde(default)]
+    pub network_plugins: Vec<String>,
 /// Names a process of the container; the container's id for its init process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {

@@ -45,6 +45,8 @@ impl Containers {
         let reservation = self.0.table.reserve(&configuration)?;
         self.check(&configuration)?;
         let expected = self.0.volumes.expect(&configuration.mounts)?;
+        let names = configuration.networks.iter().map(|network| network.network.as_str());
+        let expected_networks = self.0.networks.expect(&configuration.id, names)?;
 
         let kernel_image = kernel_image(&kernel.path)?;
         let init_image = init_image.unwrap_or_else(|| self.0.configuration.vminit.image.clone());
@@ -80,7 +82,7 @@ impl Containers {
         tracing::info!(id = container.id, "created container");
         let container = reservation.fill(container);
         self.tell(&container, Action::Create, None);
-        drop(expected);
+        drop((expected, expected_networks));
         watch.lap("create");
         Ok(watch.finish())
     }

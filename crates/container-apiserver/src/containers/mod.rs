@@ -11,6 +11,7 @@ mod filter;
 mod freeze;
 mod ingest;
 mod load;
+mod networks;
 mod process;
 mod read;
 mod rename;
@@ -34,6 +35,7 @@ use self::events::Events;
 use self::table::Table;
 use crate::image_service::ImageService;
 use crate::jobs::Jobs;
+use crate::networks::Networks;
 use crate::volumes::Volumes;
 use crate::work::Work;
 
@@ -49,6 +51,7 @@ struct Shared {
     configuration: SystemConfiguration,
     images: ImageService,
     volumes: Volumes,
+    networks: Networks,
     jobs: Jobs,
     table: Table,
     work: Work,
@@ -63,6 +66,7 @@ impl Containers {
         configuration: SystemConfiguration,
         images: ImageService,
         volumes: Volumes,
+        networks: Networks,
         jobs: Jobs,
         work: Work,
     ) -> Self {
@@ -73,6 +77,7 @@ impl Containers {
             configuration,
             images,
             volumes,
+            networks,
             jobs,
             table,
             work,

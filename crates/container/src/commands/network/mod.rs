@@ -8,11 +8,11 @@ pub mod prune;
 
 use clap::Subcommand;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
-/// `container network`: networks (registered only on macOS 26 or newer).
+/// `container network`: networks.
 #[derive(clap::Args, Debug, Clone)]
 pub struct Network {
     /// Logging.
@@ -65,11 +65,11 @@ impl NetworkCommand {
     /// What the command reports.
     pub async fn run(self) -> Outcome {
         match self {
-            Self::Create(_) => Err(Failure::absent("network create")),
-            Self::Delete(_) => Err(Failure::absent("network delete")),
-            Self::Inspect(_) => Err(Failure::absent("network inspect")),
-            Self::List(_) => Err(Failure::absent("network list")),
-            Self::Prune(_) => Err(Failure::absent("network prune")),
+            Self::Create(command) => command.run().await,
+            Self::Delete(command) => command.run().await,
+            Self::Inspect(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Prune(command) => command.run().await,
         }
     }
 }
