@@ -1,20 +1,23 @@
 //! The processes that the server starts: where their programs are, and what they are given.
 
+#[cfg(not(target_os = "macos"))]
+#[path = "jobs/linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "jobs/macos.rs"]
+mod platform;
+
 use std::collections::BTreeMap;
+use std::env;
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs, io};
 
 use container_client::services;
 use container_config::Roots;
 use container_ipc::{Endpoint, Error};
-use container_service_manager::{
-    Activated, Job, LISTENER_VARIABLE, ServiceManager, inherited_environment, locate_program,
-};
+use container_service_manager::{Job, ServiceManager, inherited_environment, locate_program};
 
 /// How long a process may take to end when it is asked to.
 const END: Duration = Duration::from_secs(2);
@@ -23,6 +26,7 @@ const END: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(crate) struct Jobs {
     manager: ServiceManager,
+    runtime_directory: PathBuf,
     roots: Roots,
     debug: bool,
 }
@@ -36,6 +40,7 @@ impl Jobs {
         let manager = ServiceManager::open(runtime_directory).map_err(|error| failure(&error))?;
         Ok(Self {
             manager,
+            runtime_directory: runtime_directory.to_owned(),
             roots,
             debug,
         })
@@ -94,7 +99,7 @@ impl Jobs {
         if self.debug {
             arguments.push("--debug".to_owned());
         }
-        let mut job = Job {
+        let job = Job {
             label: label.to_owned(),
             program: executable,
             arguments,
@@ -104,21 +109,7 @@ impl Jobs {
         };
         // Nobody knows this one any more, or it would not be started again.
         self.kill(label).await?;
-        let started = match endpoint {
-            None => self.manager.start(&job).await,
-            Some(endpoint) => {
-                let socket = listen(endpoint).map_err(|error| {
-                    Error::internal(format!(
-                        "failed to listen at {}: {error}",
-                        endpoint.socket_path().display()
-                    ))
-                })?;
-                job.environment
-                    .insert(LISTENER_VARIABLE.to_owned(), "1".to_owned());
-                self.manager.start_with(&Activated::new(socket), &job).await
-            }
-        };
-        let pid = started.map_err(|error| failure(&error))?;
+        let pid = platform::start(&self.manager, &self.runtime_directory, job, endpoint).await?;
         tracing::debug!(label, pid, "started");
         Ok(())
     }
@@ -133,6 +124,7 @@ impl Jobs {
         if let Err(error) = self.manager.stop(label, END).await {
             tracing::error!(label, error = failure(&error).message, "failed to end a helper");
         }
+        platform::forget(&self.runtime_directory, label).await;
     }
 
     /// Kills the job `label` and waits for its end. That it does not run is fine.
@@ -142,17 +134,6 @@ impl Jobs {
     pub(crate) async fn kill(&self, label: &str) -> Result<(), Error> {
         self.manager.kill(label).await.map_err(|error| failure(&error))
     }
-}
-
-/// A socket that listens at `endpoint` in place of whatever was there. Only one server of an installation runs, and it
-/// alone makes these.
-fn listen(endpoint: &Endpoint) -> io::Result<OwnedFd> {
-    let path = endpoint.socket_path();
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    Ok(UnixListener::bind(path)?.into())
 }
 
 /// The environment of the helper `program`. Credentials for registries are for the one that talks to them.

@@ -63,6 +63,14 @@ pub enum Error {
         /// In the installation.
         installed: PathBuf,
     },
+    /// launchd refused, or does not answer.
+    #[error("launchctl {command} failed: {output}")]
+    Launchctl {
+        /// The arguments.
+        command: String,
+        /// What it said.
+        output: String,
+    },
     /// The user's systemd refused.
     #[error("systemctl --user {command} failed: {output}")]
     Systemctl {

@@ -6,12 +6,15 @@
 //! process which merely got the same number later is never mistaken for the job.
 //!
 //! How a job is started is a [`Launcher`]: [`Detached`] processes, or, for the service that everything else
-//! hangs on, a unit of the user's systemd (`systemd::UserManager`, Linux).
+//! hangs on, a unit of the user's systemd (`systemd::UserManager`, Linux). On macOS every service is a job of launchd
+//! (`launchd::Launchd`), which alone can give it a mach service.
 
 mod detached;
 mod environment;
 mod error;
 mod job;
+#[cfg(any(target_os = "macos", test))]
+pub mod launchd;
 mod launcher;
 #[cfg(target_os = "linux")]
 mod linux;
@@ -19,6 +22,7 @@ mod locate;
 #[cfg(target_os = "macos")]
 mod macos;
 mod manager;
+mod private_file;
 mod record;
 #[cfg(target_os = "linux")]
 pub mod systemd;

@@ -4,9 +4,6 @@
 //! with `systemctl --user`. What that service starts in turn are detached processes: the unit has
 //! `KillMode=process`, so they survive its end.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -17,6 +14,7 @@ use tokio::time::timeout;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::launcher::Launcher;
+use crate::private_file;
 
 /// How long the manager may take to say that it is there.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -145,7 +143,7 @@ impl Launcher for UserManager {
                 std::fs::create_dir_all(parent)?;
             }
             std::fs::create_dir_all(directory)?;
-            write_private(&path, &unit(job))
+            private_file::write(&path, unit(job).as_bytes())
         };
         write().map_err(|source| Error::File {
             path: path.clone(),
@@ -167,20 +165,6 @@ impl Launcher for UserManager {
                 log: job.log.clone(),
             })
     }
-}
-
-/// Replaces a file that only its user may read: the environment of a job may have credentials in it.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 /// The text of the unit that runs `job`.
@@ -279,21 +263,6 @@ TasksMax=infinity
 [Install]
 WantedBy=default.target
 "#
-        );
-    }
-
-    #[test]
-    fn units_are_for_their_user_alone() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("x.service");
-        std::fs::write(&path, "readable by all").unwrap();
-        write_private(&path, "text").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
         );
     }
 

@@ -61,6 +61,11 @@ pub(super) async fn stop(
     platform::forget(&services.runtime_dir(), &label).await
 }
 
+/// Removes what is left of jobs that have ended.
+pub(super) async fn forget_all(services: &Services) -> Result<(), ServiceError> {
+    platform::forget_all(&services.runtime_dir()).await
+}
+
 /// Waits until the server answers.
 ///
 /// # Errors

@@ -79,6 +79,9 @@ impl Stop {
                 }
             }
         }
+        if self.prefix == LABEL_PREFIX {
+            apiserver::forget_all(&services).await.map_err(failed)?;
+        }
         Ok(0)
     }
 }
