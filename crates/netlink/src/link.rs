@@ -38,13 +38,15 @@ pub fn set_master(name: &str, bridge: &str) -> io::Result<()> {
     request(Message::new(libc::RTM_NEWLINK, 0, &body).attribute(libc::IFLA_MASTER, &master))
 }
 
-/// Makes a bridge that forwards from the first moment and passes all multicast on.
+/// Makes a bridge that forwards from the first moment and passes all multicast on. Its own hardware address stays `mac`
+/// whatever ports it gets.
 ///
 /// # Errors
 /// The name is taken, or the kernel refuses.
-pub fn add_bridge(name: &str) -> io::Result<()> {
+pub fn add_bridge(name: &str, mac: [u8; 6]) -> io::Result<()> {
     let data = Attributes::default().with(IFLA_BR_MCAST_SNOOPING, &[0]);
-    request(create(name).nested(libc::IFLA_LINKINFO, &info("bridge", &data)))
+    let message = create(name).attribute(libc::IFLA_ADDRESS, &mac);
+    request(message.nested(libc::IFLA_LINKINFO, &info("bridge", &data)))
 }
 
 /// Makes a pair of connected interfaces: `name` here, `peer` in the network namespace `namespace`.

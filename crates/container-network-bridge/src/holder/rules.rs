@@ -1,0 +1,43 @@
+//! Loading nftables rules.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Where programs are that an ordinary user's `PATH` may not lead to.
+const SYSTEM_PATH: &str = "/usr/sbin:/sbin";
+
+/// Loads `rules` in the namespace of the caller: all of them, or none.
+pub(crate) fn load(rules: &str) -> Result<(), String> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut nft = Command::new("nft")
+        .args(["-f", "-"])
+        .env("PATH", format!("{path}:{SYSTEM_PATH}"))
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                "nft is missing, which networks need: install the package nftables".to_owned()
+            }
+            _ => format!("failed to run nft: {error}"),
+        })?;
+    // Its end closes the pipe. That nft ended early shows below.
+    let _ = nft
+        .stdin
+        .take()
+        .map(|mut input| input.write_all(rules.as_bytes()));
+    let output = nft
+        .wait_with_output()
+        .map_err(|error| format!("failed to run nft: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let first = text.lines().next().unwrap_or_default();
+    Err(format!(
+        "nft refused the network's rules ({}): {first}",
+        output.status
+    ))
+}

@@ -1,0 +1,73 @@
+//! Tap devices.
+//!
+//! A tap device lives as long as somebody has its descriptor: here nobody keeps one, so it is there exactly while a
+//! virtual machine uses it.
+
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use container_netlink::{self as netlink, Route};
+use rustix::fs::{Mode, OFlags};
+
+use super::BRIDGE;
+
+const DEVICE: &str = "/dev/net/tun";
+
+/// Makes the tap device `name`.
+pub(super) fn make(name: &str, mtu: u32, addresses: &[IpAddr]) -> Result<OwnedFd, String> {
+    let device = rustix::fs::open(
+        DEVICE,
+        OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK,
+        Mode::empty(),
+    );
+    let device = device.map_err(|error| {
+        format!(
+            "failed to open {DEVICE}: {error}. Load the module (modprobe tun) and let users open the device (chmod 0666 \
+             {DEVICE}), or run scripts/setup-debian.sh as root"
+        )
+    })?;
+    let made = attach(&device, name)
+        .and_then(|()| netlink::set_link(name, false, Some(mtu)))
+        .and_then(|()| netlink::set_master(name, BRIDGE))
+        .and_then(|()| netlink::set_link(name, true, None))
+        .and_then(|()| {
+            let mut routes = routes(addresses, mtu);
+            routes.try_for_each(|route| netlink::add_route(BRIDGE, route))
+        });
+    made.map_err(|error| format!("failed to make the tap device {name}: {error}"))?;
+    Ok(device)
+}
+
+/// Removes the tap device `name`, whoever uses it.
+pub(super) fn remove(name: &str, addresses: &[IpAddr]) -> io::Result<()> {
+    for route in routes(addresses, 0) {
+        netlink::delete_route(BRIDGE, route)?;
+    }
+    netlink::delete_link(name)
+}
+
+/// Routes that tell the gateway how large packets may be that are sent to this device.
+fn routes(addresses: &[IpAddr], mtu: u32) -> impl Iterator<Item = Route> {
+    addresses.iter().map(move |&to| Route::Neighbour { to, mtu })
+}
+
+/// Makes `device` the tap device `name`.
+fn attach(device: &OwnedFd, name: &str) -> io::Result<()> {
+    let bytes = name.as_bytes();
+    if bytes.len() >= libc::IFNAMSIZ {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: all-zero bytes are a valid `ifreq`, a structure of plain numbers.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, &from) in request.ifr_name.iter_mut().zip(bytes) {
+        *to = from.cast_signed();
+    }
+    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_TUN_EXCL;
+    request.ifr_ifru.ifru_flags = (flags as u16).cast_signed();
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, and `request` is one that lives until the call returns.
+    match unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
