@@ -2,11 +2,11 @@
 
 use container_client::Stdio;
 use container_client::api::{
-    ContainerAttach, ContainerBootstrap, ContainerCreate, ContainerCreateProcess, ContainerDelete,
-    ContainerDiskUsage, ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerProcesses,
-    ContainerRename, ContainerResize, ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop,
-    ContainerUpdate, ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply,
-    SystemDiskUsage, VolumeCreate, VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
+    ContainerAttach, ContainerBootstrap, ContainerChanges, ContainerCreate, ContainerCreateProcess,
+    ContainerDelete, ContainerDiskUsage, ContainerFreeze, ContainerKill, ContainerList, ContainerLogs,
+    ContainerProcesses, ContainerRename, ContainerResize, ContainerRestart, ContainerStartProcess,
+    ContainerStats, ContainerStop, ContainerUpdate, ContainerWait, Events, GetDefaultKernel, InstallKernel,
+    Ping, PingReply, SystemDiskUsage, VolumeCreate, VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
 };
 use container_client::api::{NetworkCreate, NetworkDelete, NetworkList};
 use container_ipc::{Error, Reply, Request, Route, Router};
@@ -42,6 +42,9 @@ fn reading(containers: &Containers) -> Router {
     });
     let router = on::<ContainerProcesses, _, _>(router, containers, |containers, request| async move {
         containers.processes(&request.payload.id).await
+    });
+    let router = on::<ContainerChanges, _, _>(router, containers, |containers, request| async move {
+        containers.changes(request.payload, request.fds).await
     });
     let router = on::<ContainerDiskUsage, _, _>(router, containers, |containers, request| async move {
         containers.disk_usage(&request.payload.id).await
@@ -133,9 +136,6 @@ fn volumes(containers: &Containers) -> Router {
     })
 }
 
-fn installing(kernels: &Kernels) -> Router {
-    let router = Router::new();
-    let router = on::<InstallKernel, _, _>(router, kernels, |kernels, request| async move {
 fn networks(containers: &Containers) -> Router {
     let router = Router::new();
     let router = on::<NetworkCreate, _, _>(router, containers, |containers, request| async move {
@@ -149,6 +149,9 @@ fn networks(containers: &Containers) -> Router {
     })
 }
 
+fn installing(kernels: &Kernels) -> Router {
+    let router = Router::new();
+    let router = on::<InstallKernel, _, _>(router, kernels, |kernels, request| async move {
         kernels.install(request.payload, request.progress).await
     });
     on::<GetDefaultKernel, _, _>(router, kernels, |kernels, request| async move {

@@ -50,6 +50,11 @@ pub fn router(store: &ImageStore) -> Router {
                 rejected_members: loaded.rejected,
             })
         })
+        .answered::<ImageCommit, _>(|store, mut request| async move {
+            let layer = request.fds.pop();
+            let layer = layer.ok_or_else(|| Error::invalid_argument("missing layer"))?;
+            Ok(store.commit(request.payload, layer.into()).await?)
+        })
         .answered::<ImageSave, _>(save)
         .answered::<ImageUnpack, _>(|store, request| async move {
             let ImagePlatformsRequest {

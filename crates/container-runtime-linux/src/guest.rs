@@ -1,13 +1,15 @@
 //! Setting the guest up between its boot and the container's first process (behaviour reference, 28.3).
 
+use std::net::Ipv4Addr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use container_ipc::Error;
+use container_resource::subnet::{self, Ipv4Net, Ipv6Net};
 use container_resource::{Attachment, ContainerConfiguration, ExtraHost};
 use container_sandbox::Agent;
 use container_sandbox::proto::{
     ConfigureDnsRequest, ConfigureHostsRequest, IpAddrAddRequest, IpLinkSetRequest, IpRouteAddDefaultRequest,
-    MkdirRequest, MountRequest, SetTimeRequest, WriteFileRequest, configure_hosts_request::HostsEntry,
+    IpRouteAddLinkRequest, MkdirRequest, MountRequest, SetTimeRequest, WriteFileRequest, configure_hosts_request::HostsEntry,
 };
 
 use crate::process::limited;
@@ -25,6 +27,24 @@ pub(crate) const SCRATCH_DIRECTORIES: [&str; 2] = ["upper", "work"];
 /// Where the container's root file system is mounted in the guest.
 pub(crate) fn root_path(id: &str) -> String {
     format!("/run/container/{id}/rootfs")
+}
+
+/// The directories that the container's root file system is an overlay of.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    /// The image.
+    pub lower: String,
+    /// What the container has changed.
+    pub upper: String,
+}
+
+/// Where in the guest the layers of the container's root file system are.
+pub(crate) fn layers(id: &str) -> Layers {
+    let directory = format!("/run/container/{id}");
+    Layers {
+        lower: format!("{directory}/image"),
+        upper: format!("{directory}/scratch/{}", SCRATCH_DIRECTORIES[0]),
+    }
 }
 
 /// Mounts the container's root: its image below, its own disk above.
@@ -83,15 +103,36 @@ pub(crate) async fn configure_network(agent: &Agent, attachments: &[Attachment])
         agent.ip_addr_add(address).await?;
         link_up(agent, &interface, attachment.mtu).await?;
         if index == 0 {
+            if let Some(route) = link_route(&interface, attachment) {
+                agent.ip_route_add_link(route).await?;
+            }
             let route = IpRouteAddDefaultRequest {
                 interface,
                 ipv4_gateway: attachment.ipv4_gateway.clone(),
-                ipv6_gateway: None,
+                ipv6_gateway: ipv6_gateway(attachment),
             };
             agent.ip_route_add_default(route).await?;
         }
     }
     Ok(())
+}
+
+/// The route to a gateway that is outside of its subnet.
+fn link_route(interface: &str, attachment: &Attachment) -> Option<IpRouteAddLinkRequest> {
+    let own: Ipv4Net = attachment.ipv4_address.parse().ok()?;
+    let gateway: Ipv4Addr = attachment.ipv4_gateway.parse().ok()?;
+    (!own.contains(&gateway)).then(|| IpRouteAddLinkRequest {
+        interface: interface.to_owned(),
+        dst_ipv4_addr: format!("{gateway}/32"),
+        src_ipv4_addr: own.addr().to_string(),
+        ..IpRouteAddLinkRequest::default()
+    })
+}
+
+/// The way out over IPv6: the first address of the network.
+fn ipv6_gateway(attachment: &Attachment) -> Option<String> {
+    let own: Ipv6Net = attachment.ipv6_address.as_deref()?.parse().ok()?;
+    Some(subnet::ipv6_gateway(own).to_string())
 }
 
 async fn link_up(agent: &Agent, interface: &str, mtu: Option<u32>) -> Result<(), Error> {
@@ -203,18 +244,38 @@ pub(crate) async fn set_time(agent: &Agent) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn hosts_names_the_container_by_its_first_address() {
-        let attachment = Attachment {
+    fn attachment() -> Attachment {
+        Attachment {
             network: "default".to_owned(),
             hostname: "web.test.".to_owned(),
             ipv4_address: "10.0.2.15/24".to_owned(),
             ipv4_gateway: "10.0.2.2".to_owned(),
-            ipv6_address: None,
+            ipv6_address: Some("fd00::f001:2ff:fe03:405/64".to_owned()),
             mac_address: None,
             mtu: None,
             variant: None,
+        }
+    }
+
+    #[test]
+    fn routes() {
+        assert_eq!(ipv6_gateway(&attachment()).as_deref(), Some("fd00::1"));
+        assert_eq!(link_route("eth0", &attachment()), None);
+        let outside = Attachment {
+            ipv4_gateway: "10.0.3.1".to_owned(),
+            ipv6_address: None,
+            ..attachment()
         };
+        let route = link_route("eth0", &outside).expect("a route");
+        assert_eq!(
+            (route.dst_ipv4_addr.as_str(), route.src_ipv4_addr.as_str()),
+            ("10.0.3.1/32", "10.0.2.15")
+        );
+        assert_eq!(ipv6_gateway(&outside), None);
+    }
+
+    #[test]
+    fn hosts_names_the_container_by_its_first_address() {
         let extra =
             [("db", "192.0.2.1"), ("host", ExtraHost::GATEWAY)].map(|(hostname, address)| ExtraHost {
                 hostname: hostname.to_owned(),
@@ -227,7 +288,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(
-            lines(hosts("web", &extra, &[attachment])),
+            lines(hosts("web", &extra, &[attachment()])),
             [
                 "127.0.0.1 localhost",
                 "10.0.2.15 web",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Attach, Bootstrap, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State, Statistics,
-    Stop, Stopped, Wait,
+    Attach, Bootstrap, Changes, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State,
+    Statistics, Stop, Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -18,7 +18,7 @@ use crate::{signal, stop};
 pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
-    let (attach, freeze, processes) = (shared(), shared(), shared());
+    let (attach, freeze, processes, changes) = (shared(), shared(), shared(), shared());
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -93,6 +93,14 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
         .route::<Processes, _, _>(move |_| {
             let runtime = processes.clone();
             async move { runtime.processes().await.map(Reply::from) }
+        })
+        .route::<Changes, _, _>(move |mut request| {
+            let runtime = changes.clone();
+            async move {
+                let output = request.fds.pop();
+                let output = output.ok_or_else(|| Error::invalid_argument("missing output file"))?;
+                runtime.changes(request.payload, output).await.map(Reply::from)
+            }
         })
         .route::<Shutdown, _, _>(move |_| {
             let runtime = shutdown.clone();

@@ -1,8 +1,10 @@
 //! The helper's life: boot, processes, end (behaviour reference, 11 and 27.5).
 
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use container_client::api::ChangesOptions;
 use container_client::bundle::StartRecord;
 use container_client::phases::{Phases, Stopwatch};
 use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
@@ -17,7 +19,7 @@ use crate::error::{LOST, exit};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{error, guest, sockets, spec, statistics, volumes};
+use crate::{changes, error, guest, sockets, spec, statistics, volumes};
 
 /// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
 const BOOT_LOG_LIMIT: u64 = 4 << 20;
@@ -35,6 +37,8 @@ pub struct Runtime {
     container: BundleConfiguration,
     state: Mutex<State>,
     init_started: CancellationToken,
+    /// Held by whoever freezes the container's processes or lets them go on.
+    freezing: tokio::sync::Mutex<()>,
     /// Asks for the end of a machine whose init process does not run or does not obey.
     power_off: CancellationToken,
     stopped: watch::Sender<Option<ExitStatus>>,
@@ -53,6 +57,7 @@ impl Runtime {
             container,
             state: Mutex::default(),
             init_started: CancellationToken::new(),
+            freezing: tokio::sync::Mutex::default(),
             power_off: CancellationToken::new(),
             stopped: watch::Sender::new(None),
             shutdown: CancellationToken::new(),
@@ -101,7 +106,8 @@ impl Runtime {
         let log = LogWriter::begin(&self.bundle.stdio_log(), request.log_limits, request.keep_log)
             .map_err(error::Error::Bundle)?;
         let mut watch = Stopwatch::default();
-        let (guest, attachments) = machine::boot(&self.bundle, &self.container, &mut watch).await?;
+        let plugins = &request.network_plugins;
+        let (guest, links) = machine::boot(&self.bundle, &self.container, plugins, &mut watch).await?;
         if let Some(socket) = ssh_agent {
             sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
         }
@@ -117,7 +123,7 @@ impl Runtime {
             let mut state = self.state();
             state.step = Step::Booted;
             state.guest = Some(guest.clone());
-            state.attachments = attachments;
+            state.links = Some(links);
             state.environment = request.dynamic_env;
             state.processes.insert(self.id().to_owned(), init.clone());
         }
@@ -181,6 +187,7 @@ impl Runtime {
         let mut state = self.state();
         state.step = Step::Stopped;
         state.guest = None;
+        state.links = None;
     }
 
     async fn switch_off(&self, guest: &Guest, alive: bool) {
@@ -323,23 +330,28 @@ impl Runtime {
     /// # Errors
     /// The container does not run, or is what it is asked to be already.
     pub async fn freeze(&self, frozen: bool) -> Result<(), Error> {
-        let guest = {
-            let state = self.state();
-            let wrong = match state.step {
-                Step::Running if state.frozen == frozen && frozen => Some("is paused already"),
-                Step::Running if state.frozen == frozen => Some("is not paused"),
-                Step::Running => None,
-                _ => Some("is not running"),
-            };
-            if let Some(wrong) = wrong {
-                let text = format!("container {} {wrong}", self.id());
-                return Err(Error::new(ErrorCode::InvalidState, text));
-            }
-            state.running_guest("pause")?
-        };
+        // What makes no sense is refused at once, whoever has the turn.
+        self.can_freeze(frozen)?;
+        let _turn = self.freezing.lock().await;
+        let guest = self.can_freeze(frozen)?;
         guest::freeze(&guest.agent, self.id(), frozen).await?;
         self.state().frozen = frozen;
         Ok(())
+    }
+
+    fn can_freeze(&self, frozen: bool) -> Result<Guest, Error> {
+        let state = self.state();
+        let wrong = match state.step {
+            Step::Running if state.frozen == frozen && frozen => Some("is paused already"),
+            Step::Running if state.frozen == frozen => Some("is not paused"),
+            Step::Running => None,
+            _ => Some("is not running"),
+        };
+        if let Some(wrong) = wrong {
+            let text = format!("container {} {wrong}", self.id());
+            return Err(Error::new(ErrorCode::InvalidState, text));
+        }
+        state.running_guest("pause")
     }
 
     /// Sets the window size of the process `id`.
@@ -377,6 +389,16 @@ impl Runtime {
     pub async fn processes(&self) -> Result<Vec<RunningProcess>, Error> {
         let guest = self.state().running_guest("list processes")?;
         statistics::processes(&guest).await
+    }
+
+    /// Writes what the container has changed of its image to `output`.
+    ///
+    /// # Errors
+    /// The container does not run, or its changes cannot be read or written.
+    pub async fn changes(&self, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
+        let guest = self.state().running_guest("read changes")?;
+        let _turn = self.freezing.lock().await;
+        changes::write(&guest, &self.container.configuration, options, output).await
     }
 
     /// The init process and what `stop` needs to know about the present step.

@@ -23,6 +23,9 @@ const CPU_PERIOD: u64 = 100_000;
 /// `/dev/shm` unless asked otherwise.
 const DEFAULT_SHM: &str = "size=65536k";
 
+/// The outermost directories that every container has something of the system mounted at.
+const DEFAULT_MOUNT_POINTS: [&str; 3] = ["/proc", "/sys", "/dev"];
+
 /// Set whatever the user asks for: a container never knows its virtual machine's memory better than it does.
 const FORCED_SYSCTLS: [(&str, &str); 2] = [("vm.overcommit_memory", "1"), ("vm.max_map_count", "262144")];
 
@@ -268,6 +271,22 @@ fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec
     }
     mounts.sort_by_key(|mount| mount.destination().components().count());
     Ok(mounts)
+}
+
+/// What is in the container's root file system because it runs rather than because it wrote it: mount points of its
+/// own, and files that the agent writes at every start.
+pub(crate) fn own_paths(configuration: &ContainerConfiguration) -> Vec<String> {
+    let mounted = DEFAULT_MOUNT_POINTS
+        .into_iter()
+        .chain([INIT_PATH, sockets::SSH_SOCKET]);
+    let written = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+    let users = |path: &&str| {
+        !configuration
+            .mounts
+            .iter()
+            .any(|mount| mount.destination == *path)
+    };
+    mounted.chain(written).filter(users).map(str::to_owned).collect()
 }
 
 fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> Result<Mount, Error> {

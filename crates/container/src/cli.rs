@@ -82,9 +82,9 @@ pub const HELP_GROUPS: &[(&str, &[&str])] = &[
     (
         "Container",
         &[
-            "attach", "copy", "create", "delete", "events", "exec", "export", "inspect", "kill", "list",
-            "logs", "pause", "port", "rename", "restart", "run", "start", "stats", "stop", "prune", "top",
-            "unpause", "update", "wait",
+            "attach", "commit", "copy", "create", "delete", "diff", "events", "exec", "export", "inspect",
+            "kill", "list", "logs", "pause", "port", "rename", "restart", "run", "start", "stats", "stop",
+            "prune", "top", "unpause", "update", "wait",
         ],
     ),
     ("Image", &["build", "image", "registry"]),

@@ -16,6 +16,7 @@
 mod archive;
 mod arrival;
 mod blob;
+mod commit;
 mod content;
 mod digest;
 mod durable;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use container_ipc::Progress;
+use container_resource::commit::Commit;
 use container_resource::image::ImageVariant;
 use container_resource::{Descriptor, ImageDescription, ImageResource, Platform, Reference};
 use oci_spec::image::Digest;
@@ -26,7 +27,7 @@ use crate::registry::{self, Access, Connection, Pull, Push, Registries, Sources}
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::state::{Guard, References};
 use crate::usage::{self, DiskUsage};
-use crate::{Error, graph, unpack};
+use crate::{Error, commit, graph, unpack};
 
 /// How many pulls at a time are unpacked while they arrive.
 const MAX_FOLLOWING: usize = 4;
@@ -158,6 +159,22 @@ impl ImageStore {
             let loaded = archive::load(&path, force, &ingest, cancelled)?;
             store.references.lock().set(&loaded.images)?;
             Ok(loaded)
+        })
+        .await
+    }
+
+    /// Makes an image of another one and of `layer` on top of it, a tar archive that is not compressed. It replaces
+    /// another of the same name.
+    ///
+    /// # Errors
+    ///
+    /// The image below is not stored any more, or is damaged; `layer` cannot be read. Nothing is stored then.
+    pub async fn commit(&self, request: Commit, layer: File) -> Result<ImageDescription> {
+        self.blocking(move |store, cancelled| {
+            let ingest = store.content.ingest()?;
+            let image = commit::commit(request, layer, &ingest, cancelled)?;
+            store.references.lock().set(std::slice::from_ref(&image))?;
+            Ok(image)
         })
         .await
     }

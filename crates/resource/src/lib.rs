@@ -4,6 +4,7 @@
 //! and is what the processes exchange and store. There is no input or output in this crate.
 
 pub mod capability;
+pub mod commit;
 pub mod container;
 pub mod disk_usage;
 pub mod event;
@@ -11,8 +12,8 @@ pub mod filesystem;
 pub mod image;
 pub mod journal;
 pub mod kernel;
-pub mod name;
 pub mod label;
+pub mod name;
 pub mod network;
 pub mod paths;
 pub mod platform;
@@ -23,8 +24,8 @@ pub mod restart;
 pub mod secret;
 pub mod size;
 pub mod statistics;
-pub mod time;
 pub mod subnet;
+pub mod time;
 pub mod volume;
 
 pub use container::{

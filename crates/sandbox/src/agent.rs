@@ -120,6 +120,8 @@ impl Agent {
         container_statistics(ContainerStatisticsRequest) -> ContainerStatisticsResponse;
         /// Lists the processes of a container; Apple's agent does not know how.
         container_processes(ContainerProcessesRequest) -> ContainerProcessesResponse;
+        /// Writes what an overlay has changed to a port of the host; Apple's agent does not know how.
+        overlay_changes(OverlayChangesRequest) -> OverlayChangesResponse;
         /// Joins a port with a Unix socket in the guest.
         proxy_vsock(ProxyVsockRequest) -> ProxyVsockResponse;
         /// Ends what [`proxy_vsock`](Self::proxy_vsock) started.

@@ -1,13 +1,15 @@
 //! Control groups, version 2 (behaviour.md 30.1 and 30.5).
 
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oci_spec::runtime::LinuxResources;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::error::{Context, Error, Result};
@@ -20,6 +22,9 @@ const ATTEMPTS: u32 = 5;
 
 /// Wait after the first attempt; it doubles with each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// How long processes may take to stand still.
+const FREEZING: Duration = Duration::from_secs(10);
 
 /// One control group.
 #[derive(Debug, Clone)]
@@ -106,6 +111,45 @@ impl Cgroup {
         found
     }
 
+    /// Has the processes in the group stand still until what is returned is dropped, and waits until they do. Those
+    /// that stand still already go on doing so.
+    ///
+    /// # Errors
+    /// A process that the kernel cannot hold up within [`FREEZING`]; they all go on then.
+    pub(crate) fn freeze(&self) -> Result<Frozen<'_>> {
+        let what = || format!("failed to freeze cgroup {}", self.path.display());
+        if self
+            .read("cgroup.freeze")
+            .is_some_and(|state| state.trim() == "1")
+        {
+            return Ok(Frozen(None));
+        }
+        self.write("cgroup.freeze", "1").context(what)?;
+        let frozen = Frozen(Some(self));
+        let end = Instant::now() + FREEZING;
+        let mut events = self.open_file("cgroup.events").context(what)?;
+        loop {
+            let mut text = String::new();
+            events.rewind().context(what)?;
+            events.read_to_string(&mut text).context(what)?;
+            if counter(&text, "frozen") == Some(1) {
+                return Ok(frozen);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::State(
+                    "the container's processes do not stand still".into(),
+                ));
+            }
+            let timeout = Timespec::try_from(left).ok();
+            let mut ready = [PollFd::new(&events, PollFlags::PRI)];
+            match poll(&mut ready, timeout.as_ref()) {
+                Err(Errno::INTR) => {}
+                result => result.map(drop).context(what)?,
+            }
+        }
+    }
+
     /// Kills everything in the group and removes it, the innermost groups first. Blocks for up to 310 ms.
     ///
     /// # Errors
@@ -128,6 +172,19 @@ impl Cgroup {
             wait *= 2;
         }
         Ok(())
+    }
+}
+
+/// Processes that stand still until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Frozen<'a>(Option<&'a Cgroup>);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if let Some(cgroup) = self.0 {
+            // A group that is gone has nobody to wake.
+            let _ = cgroup.write("cgroup.freeze", "0");
+        }
     }
 }
 

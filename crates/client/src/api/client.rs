@@ -306,6 +306,25 @@ impl ApiClient {
         listed.map_err(|error| error.wrap(format!("failed to list processes of container {id}")))
     }
 
+    /// Writes what a container has changed of its image into `output`.
+    ///
+    /// # Errors
+    /// The container is not known or does not run, or its agent does not know how.
+    pub async fn changes(&self, id: &str, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
+        let request = ContainerChangesRequest {
+            id: id.to_owned(),
+            options,
+        };
+        let call = Call {
+            fds: vec![output],
+            ..Call::default()
+        };
+        let written = self.client.call_with::<ContainerChanges>(request, call).await;
+        written
+            .map(|_| ())
+            .map_err(|error| error.wrap(format!("failed to read the changes of container {id}")))
+    }
+
     /// What happened to containers after what was `seen`, as soon as there is something; without it what is kept of the
     /// past, at once.
     ///

@@ -72,6 +72,8 @@ routes! {
     ContainerStats = "containerStats", TEN_SECONDS, ContainerReference => ContainerStatistics;
     /// Lists the processes of a running container.
     ContainerProcesses = "containerProcesses", TEN_SECONDS, ContainerReference => Vec<RunningProcess>;
+    /// Writes what a container has changed of its image into the descriptor that comes with the request.
+    ContainerChanges = "containerChanges", None, ContainerChangesRequest => ();
     /// The bytes on disk that deleting a container frees.
     ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
     /// The disk space that images, containers and volumes take.
@@ -304,6 +306,36 @@ pub struct ContainerDeleteRequest {
     pub id: String,
     /// Whether a running container is killed first.
     pub force_delete: bool,
+}
+
+/// What [`ContainerChanges`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerChangesRequest {
+    /// The container's id.
+    pub id: String,
+    /// What is written, and how.
+    #[serde(flatten)]
+    pub options: ChangesOptions,
+}
+
+/// What is written of a container's changes, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesOptions {
+    /// How changes are told.
+    pub format: ChangesFormat,
+    /// Whether a running container stands still meanwhile.
+    #[serde(default)]
+    pub freeze: bool,
+}
+
+/// How changes are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangesFormat {
+    /// A record each, in no order: `A` (added), `C` (changed) or `D` (deleted), a blank, the absolute path, a zero byte.
+    List,
+    /// A tar archive that is an OCI layer.
+    Layer,
 }
 
 /// What [`Events`] takes.

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use container_ipc::{Call, Client, Endpoint, Error, ErrorCode, ProgressEvent};
+use container_resource::commit::Commit;
 use container_resource::image::ImageVariant;
 use container_resource::reference::Reference;
 use container_resource::{Filesystem, ImageDescription, ImageResource, Platform};
@@ -155,6 +156,18 @@ impl ImagesClient {
             force_load: force,
         };
         self.client.call::<ImageLoad>(request).await
+    }
+
+    /// Makes an image of another one and of `layer`, a tar archive that is not compressed.
+    ///
+    /// # Errors
+    /// The image below is not stored any more, or the disk is full.
+    pub async fn commit(&self, request: Commit, layer: OwnedFd) -> Result<ImageDescription, Error> {
+        let call = Call {
+            fds: vec![layer],
+            ..Call::default()
+        };
+        Ok(self.client.call_with::<ImageCommit>(request, call).await?.value)
     }
 
     /// Writes stored images as a tar archive of an OCI layout to `output`: all that is stored of them, or one platform.

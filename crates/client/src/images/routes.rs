@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use container_ipc::Route;
+use container_resource::commit::Commit;
 use container_resource::image::ImageVariant;
 use container_resource::{Filesystem, ImageDescription, ImageResource, Platform};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ routes! {
     ImageDelete = "imageDelete", None, ImageDeleteRequest => ();
     /// Takes in the images of an archive or layout.
     ImageLoad = "imageLoad", None, ImageLoadRequest => ImageLoadReply;
+    /// Makes an image of another one and of the layer in the descriptor that comes with the request.
+    ImageCommit = "imageCommit", None, Commit => ImageDescription;
     /// Writes images as a tar archive of an OCI layout into the descriptor that comes with the request.
     ImageSave = "imageSave", None, ImageSaveRequest => ();
     /// Makes the disks of an image; reports progress.

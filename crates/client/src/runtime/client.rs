@@ -1,12 +1,13 @@
 //! The typed client of a runtime helper; the API server is its only user.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use container_ipc::{Call, Client, Endpoint, Error};
 use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess};
 
 use super::routes::*;
-use crate::api::StopOptions;
+use crate::api::{ChangesOptions, StopOptions};
 use crate::phases::Phases;
 use crate::services;
 use crate::stdio::Stdio;
@@ -223,6 +224,21 @@ impl RuntimeClient {
     /// The container does not run.
     pub async fn statistics(&self) -> Result<ContainerStatistics, Error> {
         self.client.call::<Statistics>(()).await
+    }
+
+    /// Writes what the container has changed of its image into `output`.
+    ///
+    /// # Errors
+    /// The container does not run, or `output` cannot be written.
+    pub async fn changes(&self, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
+        let call = Call {
+            fds: vec![output],
+            ..Call::default()
+        };
+        let written = self.client.call_with::<Changes>(options, call).await;
+        written
+            .map(|_| ())
+            .map_err(|error| error.wrap(format!("failed to read the changes of container {}", self.id)))
     }
 
     /// Ends the helper.

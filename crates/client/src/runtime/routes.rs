@@ -9,7 +9,7 @@ use container_resource::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::api::{StopOptions, routes};
+use crate::api::{ChangesOptions, StopOptions, routes};
 use crate::phases::Phases;
 use crate::stdio::StdioSet;
 use crate::stdio_log::Limits;
@@ -45,6 +45,8 @@ routes! {
     Statistics = "dev.container.runtime/statistics", TEN_SECONDS, () => ContainerStatistics;
     /// Lists the container's processes.
     Processes = "dev.container.runtime/processes", TEN_SECONDS, () => Vec<RunningProcess>;
+    /// Writes what the container has changed of its image into the descriptor that comes with the request.
+    Changes = "dev.container.runtime/changes", None, ChangesOptions => ();
     /// Ends the helper once every client has its output; a virtual machine that still runs is killed.
     Shutdown = "dev.container.runtime/shutdown", TEN_SECONDS, () => ();
 }
@@ -65,11 +67,11 @@ pub struct BootstrapRequest {
     /// Whether the output of earlier starts is kept.
     #[serde(default)]
     pub keep_log: bool,
-}
-
     /// The helper's program of each network that the configuration names.
     #[serde(default)]
     pub network_plugins: Vec<String>,
+}
+
 /// Names a process of the container; the container's id for its init process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {

@@ -2,6 +2,7 @@
 //! what exists on the host comes in through a parameter, so that errors and results are the same everywhere.
 
 pub mod capability;
+pub mod change;
 pub mod cpus;
 pub mod dns;
 pub mod env;

@@ -90,9 +90,11 @@ fn header(kind: EntryType, stat: &Stat, size: u64) -> Header {
 }
 
 /// As many bytes as the header says, whatever happens to the file meanwhile.
-struct Exactly {
-    file: File,
-    left: u64,
+pub(super) struct Exactly {
+    /// The file.
+    pub(super) file: File,
+    /// Bytes that are still to come.
+    pub(super) left: u64,
 }
 
 impl Read for Exactly {
@@ -130,7 +132,7 @@ pub(super) fn unpack(root: &Root, directory: &Path, from: impl Read) -> io::Resu
 }
 
 /// A path of an archive, without what does not lead anywhere; `None` for one that leads out.
-fn inside(path: &Path) -> Option<PathBuf> {
+pub(super) fn inside(path: &Path) -> Option<PathBuf> {
     let mut inside = PathBuf::new();
     for component in path.components() {
         match component {
@@ -216,7 +218,8 @@ fn unpack_one(
     }
 }
 
-fn set_modified(file: impl AsFd, seconds: u64) -> io::Result<()> {
+/// Sets when a file was changed last, in seconds since 1970.
+pub(super) fn set_modified(file: impl AsFd, seconds: u64) -> io::Result<()> {
     let last_access = Timespec {
         tv_sec: 0,
         tv_nsec: UTIME_OMIT,
@@ -234,7 +237,8 @@ fn set_modified(file: impl AsFd, seconds: u64) -> io::Result<()> {
     )?)
 }
 
-fn narrow(id: u64) -> io::Result<u32> {
+/// A user or group number.
+pub(super) fn narrow(id: u64) -> io::Result<u32> {
     u32::try_from(id).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "owner out of range"))
 }
 

@@ -1,6 +1,7 @@
 //! The `SandboxContext` service (behaviour.md 29.2): one module per group of calls.
 
 mod archive;
+mod changes;
 mod copy;
 mod environment;
 mod files;
@@ -175,6 +176,13 @@ impl SandboxContext for Service {
         request: Request<ContainerProcessesRequest>,
     ) -> Result<Response<ContainerProcessesResponse>, Status> {
         reply(listing::list(&self.processes, &request.into_inner()))
+    }
+
+    async fn overlay_changes(
+        &self,
+        request: Request<OverlayChangesRequest>,
+    ) -> Result<Response<OverlayChangesResponse>, Status> {
+        reply(changes::tell(&self.transport, &self.processes, request.into_inner()).await)
     }
 
     async fn proxy_vsock(

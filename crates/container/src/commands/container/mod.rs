@@ -1,10 +1,13 @@
 //! Commands about containers.
 
 pub mod attach;
+mod changes;
+pub mod commit;
 mod configuration;
 pub mod copy;
 pub mod create;
 pub mod delete;
+pub mod diff;
 pub mod events;
 pub mod exec;
 pub mod export;
@@ -70,6 +73,10 @@ pub enum ContainerCommand {
     Prune(Box<prune::Prune>),
     /// Show what a running container writes, and end with it.
     Attach(Box<attach::Attach>),
+    /// Make an image of what a container has changed of its own.
+    Commit(Box<commit::Commit>),
+    /// Print what a container has changed of its image.
+    Diff(Box<diff::Diff>),
     /// Print what happens to containers.
     Events(Box<events::Events>),
     /// Freeze the processes of containers.
@@ -112,6 +119,8 @@ impl ContainerCommand {
             Self::Stop(command) => command.run().await,
             Self::Prune(command) => command.run().await,
             Self::Attach(command) => command.run().await,
+            Self::Commit(command) => command.run().await,
+            Self::Diff(command) => command.run().await,
             Self::Events(command) => command.run().await,
             Self::Pause(command) => command.run(true).await,
             Self::Port(command) => command.run().await,
