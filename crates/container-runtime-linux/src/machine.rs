@@ -13,11 +13,12 @@ use container_hypervisor::{
     AGENT_PORT, Architecture, Connection, Disk, Hypervisor, Nic, VirtualMachine, VmConfig, platform,
 };
 use container_ipc::Error;
-use container_resource::{Attachment, ContainerConfiguration, Resources};
+use container_resource::{ContainerConfiguration, Resources};
 use container_sandbox::Agent;
 use container_sandbox::proto::UmountRequest;
 
 use crate::error::Error as RuntimeError;
+use crate::network::Links;
 use crate::process::{Guest, limited};
 use crate::{guest, network, shares, volumes};
 
@@ -40,23 +41,27 @@ const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 pub(crate) async fn boot(
     bundle: &Bundle,
     container: &BundleConfiguration,
+    network_plugins: &[String],
     watch: &mut Stopwatch,
-) -> Result<(Guest, Vec<Attachment>), Error> {
+) -> Result<(Guest, Links), Error> {
     let configuration = &container.configuration;
     make_scratch_disk(bundle, configuration)?;
     watch.lap("disk");
-    let (machine, stream, attachments) = power_on(bundle, container, watch).await?;
+    let (nics, links) = network::attach(&configuration.networks, network_plugins).await?;
+    let attachments = links.attachments();
+    watch.lap("network");
+    let (machine, stream) = power_on(bundle, container, nics, watch).await?;
     let agent = Agent::connect(stream).await?;
     watch.lap("kernel");
     let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
-    let default_nameserver = network::name_server(&attachments);
+    let default_nameserver = network::name_server(attachments);
     let set_up = async {
         let root = async {
             guest::mount_root(&guest.agent, &guest.container).await?;
             guest::configure_names(
                 &guest.agent,
                 configuration,
-                &attachments,
+                attachments,
                 default_nameserver.as_deref(),
             )
             .await
@@ -65,27 +70,23 @@ pub(crate) async fn boot(
             root,
             volumes::mount(&guest.agent, configuration),
             shares::mount(&guest.agent, configuration),
-            guest::configure_network(&guest.agent, &attachments),
+            guest::configure_network(&guest.agent, attachments),
             guest::set_time(&guest.agent),
         )
     };
     limited(set_up).await?;
     watch.lap("guest");
-    Ok((guest, attachments))
+    Ok((guest, links))
 }
 
 /// Starts the machine and waits until its agent answers.
 async fn power_on(
     bundle: &Bundle,
     container: &BundleConfiguration,
+    nics: Vec<Nic>,
     watch: &mut Stopwatch,
-) -> Result<(Box<dyn VirtualMachine>, Connection, Vec<Attachment>), RuntimeError> {
+) -> Result<(Box<dyn VirtualMachine>, Connection), RuntimeError> {
     let configuration = &container.configuration;
-    let networks: Vec<_> = (0..)
-        .zip(&configuration.networks)
-        .map(|(index, wanted)| network::attach(index, wanted))
-        .collect::<Result<_, _>>()?;
-    let (nics, attachments): (Vec<Nic>, Vec<Attachment>) = networks.into_iter().unzip();
     let config = VmConfig {
         architecture: if configuration.platform.architecture == "arm64" {
             Architecture::Aarch64
@@ -113,7 +114,7 @@ async fn power_on(
     machine.start().await?;
     watch.lap("hypervisor");
     let stream = machine.connect(AGENT_PORT).await?;
-    Ok((machine, stream, attachments))
+    Ok((machine, stream))
 }
 
 /// The container's processors and, where the host has more, one for the machine itself.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use container_ipc::{Error, ErrorCode};
 use container_resource::time::Timestamp;
-use container_resource::{Attachment, ContainerState, ContainerStatus};
+use container_resource::{ContainerState, ContainerStatus};
 
+use crate::network::Links;
 use crate::process::{Guest, GuestProcess};
 
 /// The steps of a helper's life; there is no way back.
@@ -59,8 +60,8 @@ pub(crate) struct State {
     pub guest: Option<Guest>,
     /// Every process that was created, the init process among them.
     pub processes: HashMap<String, Arc<GuestProcess>>,
-    /// The interfaces while the machine runs.
-    pub attachments: Vec<Attachment>,
+    /// The places on networks from boot to the end.
+    pub links: Option<Links>,
     /// Environment that is new at every start.
     pub environment: BTreeMap<String, String>,
     /// Whether the container's processes are frozen.
@@ -75,7 +76,7 @@ impl Default for State {
             step: Step::Created,
             guest: None,
             processes: HashMap::new(),
-            attachments: Vec::new(),
+            links: None,
             environment: BTreeMap::new(),
             frozen: false,
             started: None,
@@ -131,14 +132,11 @@ impl State {
             Step::Running if self.frozen => ContainerState::Paused,
             step => step.public(),
         };
-        let networks = if state.is_up() {
-            self.attachments.clone()
-        } else {
-            Vec::new()
-        };
+        let links = self.links.as_ref().filter(|_| state.is_up());
+        let networks = links.map(|links| links.attachments().to_vec());
         ContainerStatus {
             state,
-            networks,
+            networks: networks.unwrap_or_default(),
             started_date: self.started,
         }
     }

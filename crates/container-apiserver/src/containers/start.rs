@@ -60,6 +60,7 @@ impl Containers {
         let mut watch = Stopwatch::default();
         container.bundle.clear_exit()?;
         container.bundle.release()?;
+        let network_plugins = self.ready_networks(container).await?;
         let mounts = &container.record().configuration.mounts;
         self.0.volumes.claim(&container.id, mounts)?;
         let launched = self.launch(container).await;
@@ -69,6 +70,7 @@ impl Containers {
 
         let request = BootstrapRequest {
             log_limits: self.log_limits(),
+            network_plugins,
             ..request
         };
         match run.client.bootstrap(request, stdio).await {

@@ -6,7 +6,7 @@ use std::path::Path;
 use container_config::SystemConfiguration;
 use container_ipc::Error;
 use container_resource::image::ImageConfiguration;
-use container_resource::network::AttachmentOptions;
+use container_resource::network::{AttachmentOptions, DEFAULT_NETWORK};
 use container_resource::{
     AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, ExtraHost, Filesystem,
     ImageDescription, Journal, Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths,
@@ -25,9 +25,7 @@ use crate::parse::{
     capability, cpus, dns, host, journal, label, memory, network, path_list, sysctl, ulimit, user,
 };
 
-/// The built-in network.
-pub(super) const DEFAULT_NETWORK: &str = "default";
-/// The MTU on it, in bytes.
+/// The MTU of interfaces, in bytes.
 const DEFAULT_MTU: u32 = 1280;
 
 /// Everything about a new container that does not depend on its image. Parsed before anything is fetched, so that a
@@ -42,7 +40,8 @@ pub(super) struct Options {
     labels: BTreeMap<String, String>,
     /// What is to be mounted, volumes by name.
     pub(super) mounts: Vec<Mount>,
-    networks: Vec<AttachmentConfiguration>,
+    /// The networks it is to be on.
+    pub(super) networks: Vec<AttachmentConfiguration>,
     dns: Option<DnsConfiguration>,
     cap_add: Vec<String>,
     cap_drop: Vec<String>,
@@ -293,6 +292,12 @@ fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<Atta
         aliases: Vec::new(),
     };
     let requests = network::parse_all(texts)?.unwrap_or_else(|| vec![default]);
+    let mut names: Vec<&str> = requests.iter().map(|request| request.name.as_str()).collect();
+    names.sort_unstable();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        let text = format!("network {} is given more than once", twice[0]);
+        return Err(Error::invalid_argument(text));
+    }
     let attachments = requests
         .into_iter()
         .enumerate()
@@ -473,8 +478,8 @@ mod tests {
             ("-p 80:80 x", "--publish: this version does not have it yet"),
             ("-v data:x x", "mount destination 'x' must be an absolute path"),
             (
-                "--network other x",
-                "--network: this version does not have it yet",
+                "--network other --network other,mtu=1500 x",
+                "network other is given more than once",
             ),
         ];
         for (line, want) in cases {

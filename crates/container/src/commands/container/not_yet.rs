@@ -4,11 +4,10 @@ use std::path::Path;
 
 use container_resource::Platform;
 
-use super::configuration::DEFAULT_NETWORK;
 use super::mounts;
 use crate::error::Failure;
 use crate::flags::management::ManagementFlags;
-use crate::parse::{network, publish, publish_socket};
+use crate::parse::{publish, publish_socket};
 
 /// Refuses such options; a value that breaks its grammar is reported as that.
 pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
@@ -19,11 +18,6 @@ pub(super) fn check(flags: &ManagementFlags) -> Result<(), Failure> {
     }
     refuse("--publish-socket", !flags.publish_socket.is_empty())?;
     mounts::parse(flags)?;
-    let networks = network::parse_all(&flags.network)?.unwrap_or_default();
-    refuse(
-        "--network",
-        networks.len() > 1 || networks.iter().any(|network| network.name != DEFAULT_NETWORK),
-    )?;
     if flags.rosetta && Platform::linux_host().architecture != "arm64" {
         return Err(Failure::error("--rosetta flag requires an arm64 host"));
     }

@@ -7,7 +7,8 @@ use container_client::images::Fetch;
 use container_client::{ApiClient, ImagesClient};
 use container_config::SystemConfiguration;
 use container_ipc::{Error, ErrorCode};
-use container_resource::{ContainerOptions, Kernel, KernelCommandLine, Platform};
+use container_resource::network::DEFAULT_NETWORK;
+use container_resource::{AttachmentConfiguration, ContainerOptions, Kernel, KernelCommandLine, Platform};
 
 use super::configuration::Options;
 use super::mounts;
@@ -49,6 +50,7 @@ pub(super) async fn prepare(
     let platform = chosen_platform(asked.management)?;
     let how = fetch::how(&system, asked.registry, asked.image_fetch)?;
     refuse_taken(api, &options.id).await?;
+    check_networks(api, &options.networks).await?;
     let images = services.images().await?;
     progress.step("Fetching image");
     let (image, variant) = match asked.management.pull {
@@ -99,6 +101,24 @@ async fn refuse_taken(api: &ApiClient, id: &str) -> Result<(), Error> {
 }
 
 fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
+/// Finds a network that is not there before anything is fetched. The built-in one is.
+async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> Result<(), Error> {
+    if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
+        return Ok(());
+    }
+    let known = api.networks().await?;
+    let unknown = wanted
+        .iter()
+        .find(|wanted| known.iter().all(|network| network.id != wanted.network));
+    match unknown {
+        Some(unknown) => Err(Error::not_found(format!(
+            "network {} not found",
+            unknown.network
+        ))),
+        None => Ok(()),
+    }
+}
+
     let variable = std::env::var(platform::VARIABLE).ok();
     let chosen = platform::for_container(
         flags.platform.as_deref(),
