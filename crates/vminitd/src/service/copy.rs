@@ -1,7 +1,8 @@
-//! Copy: one file, or a tree as a compressed archive, over a stream of its own.
+//! Copy: one file, or a tree as a compressed archive, over a stream of its own. An addition to Apple's service are
+//! trees that keep everything.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::pin::Pin;
 
@@ -14,8 +15,8 @@ use tokio::sync::mpsc;
 use tokio_util::io::SyncIoBridge;
 use tonic::Status;
 
-use super::archive;
 use super::files::{DEFAULT_MODE, MODE_BITS};
+use super::{archive, tree};
 use crate::error::{Context, Error, Result};
 use crate::rooted::Root;
 use crate::transport::{Stream, Transport};
@@ -65,9 +66,44 @@ fn perform(
         &request.root
     };
     let root = Root::open(Path::new(root)).context(|| format!("failed to open {root}"))?;
+    if request.is_tree {
+        return copy_tree(&root, request, stream, replies);
+    }
     match request.direction() {
         Direction::CopyIn => copy_in(&root, request, stream),
         Direction::CopyOut => copy_out(&root, request, stream, replies),
+    }
+}
+
+fn copy_tree(
+    root: &Root,
+    request: &CopyRequest,
+    mut stream: SyncIoBridge<Stream>,
+    replies: &mpsc::Sender<CopyResponse>,
+) -> Result<()> {
+    let path = Path::new(&request.path);
+    match request.direction() {
+        Direction::CopyIn => {
+            let from = BufReader::with_capacity(CHUNK, stream);
+            tree::unpack(root, path, request.strip, from)
+                .context(|| format!("failed to copy to {}", request.path))
+        }
+        Direction::CopyOut => {
+            let what = || format!("failed to copy {}", request.path);
+            // Said before the payload: the host can tell a path that is not there from a stream that broke.
+            root.locate(path).context(what)?;
+            let reply = CopyResponse {
+                status: Progress::Metadata.into(),
+                is_archive: true,
+                ..CopyResponse::default()
+            };
+            replies
+                .blocking_send(reply)
+                .map_err(|_| Error::Internal("copy was cancelled".into()))?;
+            let to = BufWriter::with_capacity(CHUNK, &mut stream);
+            tree::pack(root, path, &request.name, request.one_file_system, to).context(what)?;
+            stream.shutdown().context(what)
+        }
     }
 }
 

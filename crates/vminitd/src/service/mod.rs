@@ -14,6 +14,8 @@ mod processes;
 mod proxies;
 mod statistics;
 mod system;
+mod tarball;
+mod tree;
 
 use std::sync::Arc;
 

@@ -67,7 +67,10 @@ fn mount_now(request: &MountRequest) -> Result<()> {
             data,
         },
     };
-    let root = Path::new("/");
+    let root = match request.root.as_str() {
+        "" => Path::new("/"),
+        root => Path::new(root),
+    };
     patiently(fstype, source, || mount_below(root, target, node, &call)).context(what)?;
     if bind && options.bind_attributes() != 0 {
         let flags = options.bind_attributes() | libc::MS_BIND | libc::MS_REMOUNT;
