@@ -1,7 +1,8 @@
-//! Stands in for the server's two helpers in its tests, over the real transport: the name under which it is started
+//! Stands in for the server's helpers in its tests, over the real transport: the name under which it is started
 //! says which one it is. No virtual machine and no image is involved.
 
 mod images;
+mod network;
 mod runtime;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ async fn main() -> anyhow::Result<()> {
         .into_owned();
     if name == container_client::services::IMAGES_PROGRAM {
         return images::serve(&Roots::from_environment()?).await;
+    }
+    if name == container_client::services::NETWORK_PROGRAM {
+        return network::serve(&Roots::from_environment()?, arguments.collect()).await;
     }
     let mut bundle = None;
     while let Some(argument) = arguments.next() {

@@ -41,7 +41,11 @@ impl Installation {
         // Examples are built into a directory beside the tests' own.
         let stand_in = std::env::current_exe()?.with_file_name("../examples/stand-in-helper");
         place(server, &programs.join(services::API_SERVER_PROGRAM))?;
-        for name in [services::IMAGES_PROGRAM, "container-runtime-linux"] {
+        for name in [
+            services::IMAGES_PROGRAM,
+            services::NETWORK_PROGRAM,
+            "container-runtime-linux",
+        ] {
             place(&stand_in, &programs.join(name))?;
         }
         let server = spawn(directory.path())?;
@@ -209,6 +213,7 @@ impl Installation {
                 && program.starts_with(&programs)
                 && !program.ends_with(services::API_SERVER_PROGRAM)
                 && !program.ends_with(services::IMAGES_PROGRAM)
+                && !program.ends_with(services::NETWORK_PROGRAM)
             {
                 found.push(path.display().to_string());
             }
@@ -222,6 +227,9 @@ impl Drop for Installation {
         let _ = self.server.kill();
         let _ = self.server.wait();
         let _ = signal_pid_in(&self.app().join("images.pid"), Signal::KILL);
+        for network in fs::read_dir(self.app().join("networks")).into_iter().flatten().flatten() {
+            let _ = signal_pid_in(&network.path().join("pid"), Signal::KILL);
+        }
         for id in self.names().unwrap_or_default() {
             let _ = self.signal_helper(&id, Signal::KILL);
         }

@@ -6,3 +6,4 @@ mod faults;
 mod harness;
 mod kernels;
 mod life;
+mod networks;
