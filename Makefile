@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 BIN = $(or $(CARGO_TARGET_DIR),target)/release
-PLUGINS = container-core-images container-runtime-linux
+PLUGINS = container-core-images container-network-bridge container-runtime-linux
 
 .DEFAULT_GOAL := help
 .PHONY: help quickstart test build release kernel init lint fmt check-darwin bench man install clean
