@@ -34,5 +34,12 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   packages+=(cargo-web rustc-web)
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
-[ -z "$tests" ] || packages+=(binutils buildah docker-registry e2fsprogs erofs-utils mmdebstrap openssl podman python3 skopeo tmux umoci)
+[ -z "$tests" ] || packages+=(binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap nginx-light openssl podman python3 redis-server skopeo tmux umoci util-linux)
 apt_install "${packages[@]}"
+
+# Ordinary users make network interfaces in namespaces of their own. This is the mode that udev gives the device; where
+# there is no udev, nobody has.
+if [ ! -w /dev/net/tun ] || [ "$(stat -c %a /dev/net/tun)" != 666 ]; then
+  [ -c /dev/net/tun ] || as_root modprobe tun || die "this kernel has no tun module, which networks need"
+  as_root chmod 666 /dev/net/tun
+fi

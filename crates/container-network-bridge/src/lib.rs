@@ -10,11 +10,14 @@ mod error;
 pub mod holder;
 mod lease;
 mod network;
+mod nft;
 mod pool;
 mod routes;
+mod rules;
 
 mod service;
 mod settings;
+mod uplink;
 
 pub use error::Error;
 pub use network::Network;

@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::holder::{Holder, Order};
 use crate::settings::Settings;
+use crate::uplink::{self, Uplink};
 
 /// The pause before what failed is tried again, and the longest one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
@@ -27,10 +29,19 @@ pub struct Network {
 
 #[derive(Debug, Default)]
 struct State {
-    up: Option<Holder>,
+    up: Option<Up>,
+    /// What was there before something broke.
+    former: Option<Arc<Uplink>>,
     /// Descriptors of the namespaces, which keep them if the holder dies.
     namespaces: Vec<OwnedFd>,
     ended: bool,
+}
+
+/// Everything that makes a network work.
+#[derive(Debug, Clone)]
+struct Up {
+    holder: Holder,
+    uplink: Arc<Uplink>,
 }
 
 impl Network {
@@ -61,8 +72,12 @@ impl Network {
     /// Something cannot be made.
     pub async fn up(&self) -> Result<Holder, Error> {
         let mut state = self.state.lock().await;
-        if let Some(holder) = &state.up {
-            return Ok(holder.clone());
+        Ok(self.ensure(&mut state).await?.holder)
+    }
+
+    async fn ensure(&self, state: &mut State) -> Result<Up, Error> {
+        if let Some(up) = &state.up {
+            return Ok(up.clone());
         }
         if state.ended {
             return Err(Error::Holder(
@@ -70,15 +85,22 @@ impl Network {
                 "it is being removed".to_owned(),
             ));
         }
-        let holder = self.holder(&mut state).await?;
+        let holder = self.holder(state).await?;
         let failed = |error: container_ipc::Error| Error::Holder(self.settings.id.clone(), error.to_string());
         let bridge = Order::Bridge {
             mac: self.settings.bridge_mac(),
             addresses: self.settings.gateways().to_vec(),
         };
         holder.call(bridge).await.map_err(failed)?;
-        state.up = Some(holder.clone());
-        Ok(holder)
+        let uplink = Uplink::ensure(&self.settings, &holder, state.former.as_deref(), &[]).await;
+        let uplink = uplink.map_err(|error| Error::Holder(self.settings.id.clone(), error.to_string()))?;
+        let up = Up {
+            holder,
+            uplink: Arc::new(uplink),
+        };
+        state.up = Some(up.clone());
+        state.former = None;
+        Ok(up)
     }
 
     /// The running holder, or a new one: in the old one's namespaces if it died.
@@ -92,7 +114,7 @@ impl Network {
                 started.map_err(|reason| Error::Holder(id.clone(), reason))?
             }
         };
-        state.namespaces = holder.exchange(Order::Namespaces, Vec::new()).await?;
+        (_, state.namespaces) = holder.namespaces().await?;
         Ok(holder)
     }
 
@@ -101,13 +123,19 @@ impl Network {
         let mut pause = PAUSES.0;
         loop {
             let since = tokio::time::Instant::now();
-            match self.up().await {
-                Ok(holder) => {
+            let up = self.ensure(&mut *self.state.lock().await).await;
+            match up {
+                Ok(up) => {
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = holder.closed() => tracing::warn!("the process of the network's namespace is gone"),
+                        () = up.holder.closed() => tracing::warn!("the process of the network's namespace is gone"),
+                        () = up.uplink.lost() => tracing::warn!("the network's way out is gone"),
                     }
-                    self.state.lock().await.up = None;
+                    let mut state = self.state.lock().await;
+                    if state.ended {
+                        return;
+                    }
+                    state.former = state.up.take().map(|up| up.uplink);
                 }
                 Err(error) => tracing::error!("{error}"),
             }
@@ -125,8 +153,13 @@ impl Network {
     /// Takes everything down.
     pub async fn down(&self) {
         let mut state = self.state.lock().await;
-        state.ended = true;
-        state.up = None;
+        if std::mem::replace(&mut state.ended, true) {
+            return;
+        }
+        if let Some(up) = state.up.take() {
+            up.uplink.release();
+        }
+        uplink::remove(&self.settings).await;
         if let Some(holder) = Holder::find(&self.settings.holder()).await {
             if let Err(error) = holder.call(Order::End).await {
                 tracing::error!(%error, "failed to end the process of the network's namespace");

@@ -33,8 +33,8 @@ pub(super) fn ensure_bridge(mac: [u8; 6], addresses: &[(IpAddr, u8)]) -> io::Res
 }
 
 /// Brings the uplink up.
-pub(super) fn ensure_uplink(addresses: &[(IpAddr, u8)], routers: &[IpAddr]) -> io::Result<()> {
-    netlink::set_link(UPLINK, true, None)?;
+pub(super) fn ensure_uplink(mtu: u32, addresses: &[(IpAddr, u8)], routers: &[IpAddr]) -> io::Result<()> {
+    netlink::set_link(UPLINK, true, Some(mtu))?;
     for &(address, prefix) in addresses {
         netlink::add_address(UPLINK, Cidr { address, prefix })?;
     }

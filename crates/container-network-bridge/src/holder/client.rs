@@ -82,6 +82,18 @@ impl Holder {
         self.client.call::<Obey>(order).await
     }
 
+    /// The holder's process, and descriptors of its network namespace and, if it has one of its own, its user namespace.
+    ///
+    /// # Errors
+    /// The holder is gone.
+    pub async fn namespaces(&self) -> Result<(u32, Vec<OwnedFd>), container_ipc::Error> {
+        let reply = self
+            .client
+            .call_with::<Obey>(Order::Namespaces, Call::default())
+            .await?;
+        Ok((reply.value.process, reply.fds))
+    }
+
     /// Has the holder do something that takes or gives descriptors.
     ///
     /// # Errors

@@ -9,7 +9,6 @@ mod client;
 mod lifetime;
 mod namespace;
 mod order;
-mod rules;
 mod serve;
 mod sockets;
 mod tap;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 /// One thing to do. All but [`Order::End`] may be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// Answer with descriptors of the network namespace and, if there is one, of the user namespace.
+    /// Answer with descriptors of the network namespace and, if there is one, of the user namespace, and with the holder's
+    /// own process.
     Namespaces,
     /// Have a bridge with these addresses.
     Bridge {
@@ -39,6 +40,8 @@ pub enum Order {
     },
     /// Bring the uplink up, with these addresses and these routers towards everywhere.
     Uplink {
+        /// Its MTU in bytes.
+        mtu: u32,
         /// Addresses and the lengths of their prefixes.
         addresses: Vec<(IpAddr, u8)>,
         /// Routers.
@@ -73,6 +76,8 @@ pub enum Order {
 pub struct Report {
     /// Names of interfaces, for [`Order::Interfaces`].
     pub names: Vec<String>,
+    /// The holder's number, for [`Order::Namespaces`].
+    pub process: u32,
 }
 
 /// The only route.

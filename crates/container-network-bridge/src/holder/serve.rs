@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::lifetime::Connections;
 use super::namespace::{self, Join};
 use super::order::{Obey, Order, Report};
-use super::{bridge, rules, sockets, tap};
+use super::{bridge, sockets, tap};
+use crate::nft;
 
 /// How a holder is started.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ fn obey(request: Request<Order>, kept: &Kept, stop: &CancellationToken) -> Resul
     let mut report = Report::default();
     match request.payload {
         Order::Namespaces => {
+            report.process = std::process::id();
             fds = namespace::descriptors().map_err(failed("open the network's namespace"))?;
         }
         Order::Bridge { mac, addresses } => {
@@ -114,10 +116,15 @@ fn obey(request: Request<Order>, kept: &Kept, stop: &CancellationToken) -> Resul
         Order::RemoveTap { name, addresses } => {
             tap::remove(&name, &addresses).map_err(failed("remove a tap device"))?;
         }
-        Order::Uplink { addresses, routers } => {
-            bridge::ensure_uplink(&addresses, &routers).map_err(failed("bring the network's uplink up"))?;
+        Order::Uplink {
+            mtu,
+            addresses,
+            routers,
+        } => {
+            bridge::ensure_uplink(mtu, &addresses, &routers)
+                .map_err(failed("bring the network's uplink up"))?;
         }
-        Order::Rules(text) => rules::load(&text).map_err(Error::internal)?,
+        Order::Rules(text) => nft::load(&text).map_err(Error::internal)?,
         Order::Sockets { kind, count } => {
             let sockets = (0..count.min(MAX_SOCKETS)).map(|_| sockets::make(kind));
             fds = sockets

@@ -5,14 +5,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use container_netlink::{self as netlink, Route};
+use container_netlink::{self as netlink, Route, TAP_DEVICE as DEVICE};
 use rustix::fs::{Mode, OFlags};
 
 use super::BRIDGE;
-
-const DEVICE: &str = "/dev/net/tun";
 
 /// Makes the tap device `name`.
 pub(super) fn make(name: &str, mtu: u32, addresses: &[IpAddr]) -> Result<OwnedFd, String> {
@@ -27,7 +25,7 @@ pub(super) fn make(name: &str, mtu: u32, addresses: &[IpAddr]) -> Result<OwnedFd
              {DEVICE}), or run scripts/setup-debian.sh as root"
         )
     })?;
-    let made = attach(&device, name)
+    let made = netlink::make_tap(device.as_fd(), name)
         .and_then(|()| netlink::set_link(name, false, Some(mtu)))
         .and_then(|()| netlink::set_master(name, BRIDGE))
         .and_then(|()| netlink::set_link(name, true, None))
@@ -50,24 +48,4 @@ pub(super) fn remove(name: &str, addresses: &[IpAddr]) -> io::Result<()> {
 /// Routes that tell the gateway how large packets may be that are sent to this device.
 fn routes(addresses: &[IpAddr], mtu: u32) -> impl Iterator<Item = Route> {
     addresses.iter().map(move |&to| Route::Neighbour { to, mtu })
-}
-
-/// Makes `device` the tap device `name`.
-fn attach(device: &OwnedFd, name: &str) -> io::Result<()> {
-    let bytes = name.as_bytes();
-    if bytes.len() >= libc::IFNAMSIZ {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // SAFETY: all-zero bytes are a valid `ifreq`, a structure of plain numbers.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, &from) in request.ifr_name.iter_mut().zip(bytes) {
-        *to = from.cast_signed();
-    }
-    let flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR | libc::IFF_TUN_EXCL;
-    request.ifr_ifru.ifru_flags = (flags as u16).cast_signed();
-    // SAFETY: TUNSETIFF reads and writes one `ifreq`, and `request` is one that lives until the call returns.
-    match unsafe { libc::ioctl(device.as_raw_fd(), libc::TUNSETIFF, &raw mut request) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
 }

@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary uses another part")]
 
 use std::future::Future;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -16,7 +16,11 @@ pub const SOON: Duration = Duration::from_secs(20);
 
 /// The network of the tests of this process: tests run in processes of their own at the same time.
 pub fn subnets() -> (String, String) {
-    let number = std::process::id();
+    nth_subnets(0)
+}
+
+fn nth_subnets(nth: u32) -> (String, String) {
+    let number = std::process::id() + nth * 7919;
     let ipv4 = format!("10.{}.{}.0/24", 200 + number / 256 % 50, number % 256);
     (
         ipv4,
@@ -29,11 +33,17 @@ pub struct Helper {
     pub root: PathBuf,
     _directory: tempfile::TempDir,
     mode: &'static str,
+    nth: u32,
     process: Option<Child>,
 }
 
 impl Helper {
     pub fn new(mode: &'static str) -> Self {
+        Self::nth(mode, 0)
+    }
+
+    /// One of several networks of a test.
+    pub fn nth(mode: &'static str, nth: u32) -> Self {
         // Short, so that sockets are in the root.
         let directory = tempfile::Builder::new().prefix("cn").tempdir_in("/tmp").unwrap();
         let root = directory.path().to_owned();
@@ -43,6 +53,7 @@ impl Helper {
             root,
             _directory: directory,
             mode,
+            nth,
             process: None,
         };
         helper.start();
@@ -50,7 +61,7 @@ impl Helper {
     }
 
     pub fn start(&mut self) {
-        let (ipv4, ipv6) = subnets();
+        let (ipv4, ipv6) = nth_subnets(self.nth);
         let child = Command::new(env!("CARGO_BIN_EXE_container-network-bridge"))
             .args(["start", "--id", "n", "--mode", self.mode, "--domain", "test"])
             .args(["--subnet", &ipv4, "--subnet-v6", &ipv6])
@@ -186,6 +197,18 @@ impl Guest {
         self.command(words).output().unwrap()
     }
 
+    /// What a service says.
+    pub fn get(&self, host: &str, port: u16) -> String {
+        self.ok(&[
+            "curl",
+            "-sS",
+            "-g",
+            "--max-time",
+            "10",
+            &format!("http://{host}:{port}/"),
+        ])
+    }
+
     /// What a command prints that must succeed.
     pub fn ok(&self, words: &[&str]) -> String {
         let output = self.run(words);
@@ -214,6 +237,45 @@ pub fn root() -> bool {
 pub fn test(body: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(body);
+}
+
+/// Runs the asynchronous test `name`: as root and as an ordinary user where root runs the tests, else as that user.
+pub fn test_as_both(name: &str, body: impl Future<Output = ()>) {
+    test(body);
+    if root() {
+        test_as_user(name, std::future::ready(()));
+    }
+}
+
+/// Runs the asynchronous test `name` as an ordinary user.
+pub fn test_as_user(name: &str, body: impl Future<Output = ()>) {
+    if !root() {
+        return test(body);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]);
+    command
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"]);
+    command
+        .env("HOME", "/tmp")
+        .env_remove("XDG_RUNTIME_DIR")
+        .current_dir("/");
+    assert!(command.status().unwrap().success(), "{name} as an ordinary user");
+}
+
+/// A service on the host that answers every connection with `hello`; its port.
+pub fn hello(address: &str) -> u16 {
+    let listener = std::net::TcpListener::bind((address, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello");
+        }
+    });
+    port
 }
 
 /// What a command prints in the network namespace of the process `pid`.

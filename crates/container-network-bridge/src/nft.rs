@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 /// Where programs are that an ordinary user's `PATH` may not lead to.
 const SYSTEM_PATH: &str = "/usr/sbin:/sbin";
 
-/// Loads `rules` in the namespace of the caller: all of them, or none.
+/// Loads `rules` in the network namespace of the caller: all of them, or none.
 pub(crate) fn load(rules: &str) -> Result<(), String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut nft = Command::new("nft")

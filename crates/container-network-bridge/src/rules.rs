@@ -1,0 +1,219 @@
+//! The nftables rules of a network, as texts for `nft -f`.
+//!
+//! Each text replaces its table as a whole, so that loading it again repairs whatever happened to it.
+
+use std::fmt::Write;
+use std::net::Ipv4Addr;
+
+use container_resource::NetworkMode;
+
+use crate::holder::{BRIDGE, UPLINK};
+use crate::settings::Settings;
+use crate::uplink::Link;
+
+/// The port of the gateway that is ours; all others are the host's.
+const DNS: u16 = 53;
+
+/// The table in the network's own namespace.
+const TABLE: &str = "container";
+
+/// The rules in the network's namespace. `link` leads to the host, if anything does; `translate` says that what leaves
+/// must come from the namespace's own address; `localhosts` are addresses that stand for the host's loopback.
+pub(crate) fn of_namespace(
+    settings: &Settings,
+    link: Option<&Link>,
+    translate: bool,
+    localhosts: &[Ipv4Addr],
+) -> String {
+    let (ipv4, ipv6) = (settings.ipv4, settings.ipv6);
+    let mut prerouting = String::new();
+    let mut forward = format!(
+        "    iifname \"{BRIDGE}\" ip saddr != {ipv4} drop\n    \
+             iifname \"{BRIDGE}\" ip6 saddr != {ipv6} drop\n"
+    );
+    if let Some(link) = link {
+        let ports = format!("meta l4proto {{ tcp, udp }} th dport != {DNS}");
+        let (gateway4, gateway6) = (settings.gateway4(), settings.gateway6());
+        // Writing to a string cannot fail.
+        let _ = write!(
+            prerouting,
+            "    iifname \"{BRIDGE}\" ip daddr {gateway4} {ports} dnat ip to {}\n    \
+                 iifname \"{BRIDGE}\" ip6 daddr {gateway6} {ports} dnat ip6 to {}\n",
+            link.host4, link.host6
+        );
+        for address in localhosts {
+            let _ = writeln!(
+                prerouting,
+                "    iifname \"{BRIDGE}\" ip daddr {address} meta l4proto {{ tcp, udp }} dnat ip to {}",
+                link.loopback
+            );
+        }
+        if link.loopback != link.host4 {
+            // The host's loopback is for those who know it by a name that the user gave it.
+            let _ = writeln!(
+                forward,
+                "    ip daddr {} ct status & dnat == 0 drop",
+                link.loopback
+            );
+        }
+    }
+    let postrouting = match link {
+        Some(_) if translate => format!("    oifname \"{UPLINK}\" masquerade\n"),
+        _ => String::new(),
+    };
+    table(
+        TABLE,
+        &[
+            ("prerouting", "nat", "dstnat", &prerouting),
+            ("forward", "filter", "filter", &forward),
+            ("postrouting", "nat", "srcnat", &postrouting),
+        ],
+    )
+}
+
+/// The rules in the host's namespace, of a network that is connected with it directly.
+pub(crate) fn of_host(settings: &Settings, link: &Link, localhosts: &[Ipv4Addr]) -> String {
+    let interface = host_interface(settings);
+    let (ipv4, ipv6) = (settings.ipv4, settings.ipv6);
+    let prerouting = match localhosts {
+        [] => String::new(),
+        _ => format!(
+            "    iifname \"{interface}\" ip daddr {} dnat ip to 127.0.0.1\n",
+            link.loopback
+        ),
+    };
+    let outside = match settings.mode {
+        NetworkMode::Nat => format!(
+            "    oifname \"{interface}\" ct state established,related accept\n    \
+                 iifname \"{interface}\" accept\n"
+        ),
+        NetworkMode::HostOnly => format!("    iifname \"{interface}\" drop\n"),
+    };
+    // Networks are isolated from each other, and from whoever has a route to their host.
+    let forward = format!(
+        "    iifname \"{interface}\" oifname \"{PREFIX}*\" drop\n{outside}    oifname \"{interface}\" drop\n"
+    );
+    let postrouting = match settings.mode {
+        NetworkMode::Nat => format!(
+            "    ip saddr {ipv4} oifname != \"{interface}\" masquerade\n    \
+                 ip6 saddr {ipv6} oifname != \"{interface}\" masquerade\n"
+        ),
+        NetworkMode::HostOnly => String::new(),
+    };
+    table(
+        &host_table(settings),
+        &[
+            ("prerouting", "nat", "dstnat", &prerouting),
+            ("forward", "filter", "filter", &forward),
+            ("postrouting", "nat", "srcnat", &postrouting),
+        ],
+    )
+}
+
+/// What removes the rules in the host's namespace, whether they are there or not.
+pub(crate) fn without_host(settings: &Settings) -> String {
+    let name = host_table(settings);
+    format!("table inet {name}\ndelete table inet {name}\n")
+}
+
+/// What the interfaces of all networks on the host begin with.
+const PREFIX: &str = "cn-";
+
+/// The host's end of the way to a network.
+pub(crate) fn host_interface(settings: &Settings) -> String {
+    format!("{PREFIX}{}", settings.key())
+}
+
+/// The table of a network on the host.
+pub(crate) fn host_table(settings: &Settings) -> String {
+    format!("container-{}", settings.key())
+}
+
+/// A table in place of the one with the same name: chains with their type, priority and rules.
+fn table(name: &str, chains: &[(&str, &str, &str, &String)]) -> String {
+    let mut text = format!("table inet {name}\ndelete table inet {name}\ntable inet {name} {{\n");
+    for (chain, kind, priority, rules) in chains.iter().filter(|chain| !chain.3.is_empty()) {
+        let _ = write!(
+            text,
+            "  chain {chain} {{\n    type {kind} hook {chain} priority {priority};\n{rules}  }}\n"
+        );
+    }
+    text.push_str("}\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn settings(mode: NetworkMode) -> Settings {
+        Settings::new("n", mode, "10.0.0.0/24", "fd00::/64", None, Path::new("/a")).unwrap()
+    }
+
+    fn link() -> Link {
+        Link {
+            host4: Ipv4Addr::new(169, 254, 128, 1),
+            own4: Ipv4Addr::new(169, 254, 128, 2),
+            loopback: Ipv4Addr::new(169, 254, 128, 3),
+            host6: "fd01::1".parse().unwrap(),
+            own6: "fd01::2".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_gateway_is_the_host_apart_from_names() {
+        let text = of_namespace(
+            &settings(NetworkMode::Nat),
+            Some(&link()),
+            true,
+            &[Ipv4Addr::new(203, 0, 113, 1)],
+        );
+        assert_eq!(
+            text,
+            r#"table inet container
+delete table inet container
+table inet container {
+  chain prerouting {
+    type nat hook prerouting priority dstnat;
+    iifname "br0" ip daddr 10.0.0.1 meta l4proto { tcp, udp } th dport != 53 dnat ip to 169.254.128.1
+    iifname "br0" ip6 daddr fd00::1 meta l4proto { tcp, udp } th dport != 53 dnat ip6 to fd01::1
+    iifname "br0" ip daddr 203.0.113.1 meta l4proto { tcp, udp } dnat ip to 169.254.128.3
+  }
+  chain forward {
+    type filter hook forward priority filter;
+    iifname "br0" ip saddr != 10.0.0.0/24 drop
+    iifname "br0" ip6 saddr != fd00::/64 drop
+    ip daddr 169.254.128.3 ct status & dnat == 0 drop
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    oifname "up0" masquerade
+  }
+}
+"#
+        );
+        let alone = of_namespace(&settings(NetworkMode::HostOnly), None, true, &[]);
+        assert!(!alone.contains("nat"), "{alone}");
+    }
+
+    #[test]
+    fn networks_do_not_reach_each_other_through_the_host() {
+        let settings = settings(NetworkMode::Nat);
+        let name = host_interface(&settings);
+        let text = of_host(&settings, &link(), &[]);
+        let position = |rule: &str| text.find(rule).unwrap_or_else(|| panic!("{rule}: {text}"));
+        let isolated = position(&format!("iifname \"{name}\" oifname \"cn-*\" drop"));
+        assert!(isolated < position(&format!("iifname \"{name}\" accept")));
+        assert!(text.contains(&format!("ip saddr 10.0.0.0/24 oifname != \"{name}\" masquerade")));
+        assert!(!text.contains("127.0.0.1"));
+    }
+
+    #[test]
+    fn a_network_for_the_host_alone_is_not_forwarded() {
+        let text = of_host(&settings(NetworkMode::HostOnly), &link(), &[Ipv4Addr::LOCALHOST]);
+        assert!(!text.contains("masquerade") && !text.contains("accept"), "{text}");
+        assert!(text.contains("ip daddr 169.254.128.3 dnat ip to 127.0.0.1"));
+    }
+}

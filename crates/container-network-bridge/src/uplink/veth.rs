@@ -1,0 +1,187 @@
+//! The way out of a privileged user's network: a pair of interfaces and the host's own routing.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use container_netlink::{self as netlink, Cidr, Route};
+use container_resource::NetworkMode;
+
+use super::forwarding::Forwarding;
+use super::link::{Link, PREFIX4, PREFIX6};
+use super::monitor::Monitor;
+use crate::error::Error;
+use crate::holder::{Holder, Order, UPLINK};
+use crate::settings::Settings;
+use crate::{nft, rules};
+
+/// The MTU of the pair in bytes, as of most ways further on.
+const MTU: u32 = 1500;
+
+/// An interface on the host whose other end is in the network's namespace.
+#[derive(Debug)]
+pub(crate) struct Veth {
+    name: String,
+    link: Link,
+    monitor: Monitor,
+    forwarding: Mutex<Option<Forwarding>>,
+}
+
+impl Veth {
+    /// Has the pair there. What a predecessor left is used where it is right, and else replaced.
+    ///
+    /// # Errors
+    /// The system refuses something.
+    pub(super) async fn ensure(settings: &Settings, holder: &Holder) -> Result<Self, Error> {
+        let name = rules::host_interface(settings);
+        let failed = |error| Error::System("failed to connect the network with the host", error);
+        let monitor = Monitor::of_links().map_err(failed)?;
+        let others: Vec<IpAddr> = if_addrs::get_if_addrs()
+            .map_err(failed)?
+            .into_iter()
+            .filter(|interface| interface.name != name)
+            .map(|interface| interface.ip())
+            .collect();
+        let link = Link::choose(settings, &others)?;
+        let inside = holder.call(Order::Interfaces).await?.names;
+        if !inside.iter().any(|name| name == UPLINK) || !netlink::link_exists(&name).map_err(failed)? {
+            // Either end takes the other one along; a namespace that is gone may have left one for a moment.
+            netlink::delete_link(&name).map_err(failed)?;
+            let (_, namespaces) = holder.namespaces().await?;
+            let namespace = namespaces.first().map(AsFd::as_fd);
+            let namespace =
+                namespace.ok_or_else(|| Error::Uplink("the network has no namespace".to_owned()))?;
+            netlink::add_veth(&name, UPLINK, namespace).map_err(failed)?;
+        }
+        configure_host(settings, &name, &link).map_err(failed)?;
+        let routers = match settings.mode {
+            NetworkMode::Nat => link.host(),
+            NetworkMode::HostOnly => Vec::new(),
+        };
+        let order = Order::Uplink {
+            mtu: MTU,
+            addresses: link.own(),
+            routers,
+        };
+        holder.call(order).await?;
+        let forwarding = match settings.mode {
+            NetworkMode::Nat => Some(
+                Forwarding::enable()
+                    .map_err(|error| Error::System("failed to have the host forward packets", error))?,
+            ),
+            NetworkMode::HostOnly => None,
+        };
+        Ok(Self {
+            name,
+            link,
+            monitor,
+            forwarding: Mutex::new(forwarding),
+        })
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Loads the rules on the host's side.
+    pub(super) async fn load_rules(&self, settings: &Settings, localhosts: &[Ipv4Addr]) -> Result<(), Error> {
+        if !localhosts.is_empty() {
+            let path = format!("/proc/sys/net/ipv4/conf/{}/route_localnet", self.name);
+            std::fs::write(path, "1").map_err(|error| {
+                Error::System("failed to let the network reach the host's loopback", error)
+            })?;
+        }
+        load(rules::of_host(settings, &self.link, localhosts)).await
+    }
+
+    /// Resolves when the interface is gone or down.
+    pub(super) async fn lost(&self) {
+        loop {
+            if !netlink::link_exists(&self.name).unwrap_or(true) {
+                return;
+            }
+            if self.monitor.event().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Lets the host forward packets no longer than others need it.
+    pub(super) fn release(&self) {
+        let forwarding = self
+            .forwarding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(forwarding) = forwarding {
+            forwarding.release();
+        }
+    }
+}
+
+/// Removes the interface and the rules of a network from the host, whoever made them.
+pub(super) async fn remove(settings: &Settings) {
+    let name = rules::host_interface(settings);
+    if let Err(error) = netlink::delete_link(&name) {
+        tracing::error!(interface = name, %error, "failed to remove an interface");
+    }
+    if let Err(error) = load(rules::without_host(settings)).await {
+        tracing::error!(%error, "failed to remove the network's rules");
+    }
+}
+
+/// The host's end: addresses, and routes to the network.
+fn configure_host(settings: &Settings, name: &str, link: &Link) -> std::io::Result<()> {
+    netlink::set_link(name, true, Some(MTU))?;
+    let via = |to: IpAddr, prefix, gateway, from| Route::Via {
+        to: Cidr { address: to, prefix },
+        gateway,
+        from,
+    };
+    for address in [link.host4, link.loopback] {
+        let cidr = Cidr {
+            address: address.into(),
+            prefix: PREFIX4,
+        };
+        netlink::add_address(name, cidr)?;
+    }
+    let ipv4 = settings.ipv4;
+    let route = via(
+        ipv4.network().into(),
+        ipv4.prefix_len(),
+        link.own4.into(),
+        link.host4.into(),
+    );
+    netlink::add_route(name, route)?;
+    if !has_ipv6(name) {
+        return Ok(());
+    }
+    let cidr = Cidr {
+        address: link.host6.into(),
+        prefix: PREFIX6,
+    };
+    netlink::add_address(name, cidr)?;
+    let ipv6 = settings.ipv6;
+    let route = via(
+        ipv6.network().into(),
+        ipv6.prefix_len(),
+        link.own6.into(),
+        link.host6.into(),
+    );
+    netlink::add_route(name, route)
+}
+
+/// Whether the host lets an interface have IPv6 addresses.
+fn has_ipv6(name: &str) -> bool {
+    let path = format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6");
+    let disabled = std::fs::read_to_string(Path::new(&path));
+    disabled.is_ok_and(|text| text.trim() == "0")
+}
+
+async fn load(rules: String) -> Result<(), Error> {
+    let loaded = tokio::task::spawn_blocking(move || nft::load(&rules)).await;
+    loaded
+        .unwrap_or_else(|error| Err(error.to_string()))
+        .map_err(Error::Uplink)
+}
