@@ -22,6 +22,8 @@ esac
 [ -r /etc/debian_version ] || die "this is not Debian; install QEMU, gcc, make and a Rust of rust-toolchain.toml's version yourself"
 
 packages=(gcc libc6-dev libcap-ng-dev libseccomp-dev make qemu-system-x86 busybox-static ca-certificates)
+# What networks need: rules, and for ordinary users a way out.
+packages+=(nftables passt)
 # What build-kernel.sh asks for: here with everything else, so that nothing is
 # installed while it works beside others.
 packages+=(bc bison flex libelf-dev xz-utils)
@@ -34,7 +36,7 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   packages+=(cargo-web rustc-web)
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
-[ -z "$tests" ] || packages+=(binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap nginx-light openssl podman python3 redis-server skopeo tmux umoci util-linux)
+[ -z "$tests" ] || packages+=(binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap openssl podman python3 skopeo tmux umoci util-linux)
 apt_install "${packages[@]}"
 
 # Ordinary users make network interfaces in namespaces of their own. This is the mode that udev gives the device; where
