@@ -1,9 +1,19 @@
 //! Logging of the service processes: one line per event on standard error, which the service manager appends to the
-//! service's log file.
+//! service's log file. On macOS the unified log has the events, unless a log root was chosen (behaviour.md 7.3).
+
+#[cfg(not(target_os = "macos"))]
+#[path = "logging/linux.rs"]
+mod platform;
+#[cfg(target_os = "macos")]
+#[path = "logging/macos.rs"]
+mod platform;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::DEBUG_VARIABLE;
+
+/// What events in the unified log of macOS belong to.
+pub const SUBSYSTEM: &str = "dev.container";
 
 /// Sets up logging for a service. `debug` (or the presence of `CONTAINER_DEBUG`) shows debug events too.
 pub fn init(debug: bool) {
@@ -16,6 +26,10 @@ pub fn init(debug: bool) {
     let filter = EnvFilter::new(format!(
         "{level},hyper=warn,h2=warn,tower=warn,reqwest=warn,rustls=warn"
     ));
+    platform::init(filter);
+}
+
+fn to_standard_error(filter: EnvFilter) {
     // An error means that a subscriber is set already, as in tests: that one is then used.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -3,6 +3,7 @@
 //! One file per command under [`commands`], option groups under [`flags`], the root under [`cli`]. Parsing and help
 //! open no socket, read no file and start no runtime: [`run`] starts one only for a command that asks a service.
 
+pub mod archive;
 pub mod cli;
 pub mod commands;
 pub mod completion;
@@ -22,6 +23,8 @@ pub mod service_logs;
 pub mod services;
 pub mod stats;
 pub mod terminal;
+#[cfg(any(target_os = "macos", test))]
+pub mod unified_log;
 pub mod version;
 
 use std::ffi::{OsStr, OsString};

@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use super::platform;
+use crate::Context;
 use crate::error::Outcome;
 use crate::parse::last;
-use crate::service_logs;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -29,13 +30,13 @@ pub struct Logs {
 }
 
 impl Logs {
-    pub(super) async fn run(self) -> Outcome {
+    pub(super) async fn run(self, context: &Context) -> Outcome {
         let roots = Services::from_environment()?.roots;
         if self.follow {
-            return service_logs::follow(&roots).await;
+            return platform::follow_logs(&roots, context.debug).await;
         }
         // Only here: what a stream looks back to is not asked for.
         let window = last::parse(&self.last)?;
-        service_logs::show(&roots, window)
+        platform::show_logs(&roots, &self.last, window, context.debug).await
     }
 }

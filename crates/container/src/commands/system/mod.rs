@@ -94,7 +94,7 @@ impl SystemCommand {
             Self::Df(command) => command.run().await,
             Self::Dns(group) => group.run().await,
             Self::Kernel(group) => group.run().await,
-            Self::Logs(command) => command.run().await,
+            Self::Logs(command) => command.run(context).await,
             Self::Property(group) => group.run().await,
             Self::Start(command) => command.run(context).await,
             Self::Status(command) => command.run().await,

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::platform;
+use crate::error::Outcome;
 use crate::flags::logging::LoggingFlags;
 
 /// Arguments of `container system dns create`.
@@ -20,4 +22,10 @@ pub struct Create {
     /// Domain name.
     #[arg(value_name = "domain-name")]
     pub domain_name: String,
+}
+
+impl Create {
+    pub(super) fn run(self) -> Outcome {
+        platform::create(&self.domain_name, self.localhost.as_deref())
+    }
 }

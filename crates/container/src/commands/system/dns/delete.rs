@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::platform;
+use crate::error::Outcome;
 use crate::flags::logging::LoggingFlags;
 
 /// Arguments of `container system dns delete`.
@@ -13,4 +15,10 @@ pub struct Delete {
     /// Domain name.
     #[arg(value_name = "domain-name")]
     pub domain_name: String,
+}
+
+impl Delete {
+    pub(super) fn run(self) -> Outcome {
+        platform::delete(&self.domain_name)
+    }
 }

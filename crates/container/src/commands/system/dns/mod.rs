@@ -2,11 +2,21 @@
 
 pub mod create;
 pub mod delete;
+#[cfg(any(target_os = "macos", test))]
+mod host;
+#[cfg(not(target_os = "macos"))]
+mod linux;
 pub mod list;
+#[cfg(target_os = "macos")]
+mod macos;
 
 use clap::Subcommand;
+#[cfg(not(target_os = "macos"))]
+use linux as platform;
+#[cfg(target_os = "macos")]
+use macos as platform;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 use crate::flags::logging::LoggingFlags;
 
@@ -59,9 +69,9 @@ impl SystemDnsCommand {
     /// What the command reports.
     pub async fn run(self) -> Outcome {
         match self {
-            Self::Create(_) => Err(Failure::absent("system dns create")),
-            Self::Delete(_) => Err(Failure::absent("system dns delete")),
-            Self::List(_) => Err(Failure::absent("system dns list")),
+            Self::Create(command) => command.run(),
+            Self::Delete(command) => command.run(),
+            Self::List(command) => command.run(),
         }
     }
 }
