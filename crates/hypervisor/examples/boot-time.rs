@@ -15,7 +15,7 @@ mod measure {
     use std::time::{Duration, Instant};
 
     use container_hypervisor::{
-        AGENT_PORT, Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork, VmConfig, platform,
+        AGENT_PORT, Disk, Hypervisor, VmConfig, platform,
     };
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -86,10 +86,6 @@ mod measure {
             Disk::read_only(&setting.init, "image"),
             Disk::writable(image(&setting.directory)?, "scratch"),
         ];
-        config.nics = vec![Nic {
-            mac: MacAddress([2, 0, 0, 0, 0, 1]),
-            kind: NicKind::User(UserNetwork::default()),
-        }];
         let mut phases = [Duration::ZERO; 4];
         let mut last = Instant::now();
         let mut lap = |phase: usize| {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -186,43 +185,8 @@ pub struct Nic {
 /// What a network interface is connected to.
 #[derive(Debug)]
 pub enum NicKind {
-    /// A network of its own, from which connections are made in the name of the host's user.
-    User(UserNetwork),
-    /// A network behind address translation whose addresses the hypervisor chooses: the default one of QEMU, and on
-    /// macOS the one that all virtual machines share.
+    /// The network that macOS makes for all virtual machines, behind address translation.
     Nat,
-    /// A tap device of the host, by its descriptor.
+    /// A tap device of a Linux host, by its descriptor. Frames come after a `virtio_net_hdr` (`IFF_VNET_HDR`).
     Tap(OwnedFd),
-}
-
-/// A network that the hypervisor process itself provides, with one guest in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserNetwork {
-    /// First address of the network.
-    pub network: Ipv4Addr,
-    /// Length of its prefix.
-    pub prefix: u8,
-    /// The gateway, which is also the host as the guest sees it.
-    pub gateway: Ipv4Addr,
-    /// The name server, which asks the host's.
-    pub dns: Ipv4Addr,
-    /// No way out: the guest reaches neither the host nor other networks.
-    pub restrict: bool,
-}
-
-impl UserNetwork {
-    /// The network that QEMU makes when it is told nothing.
-    pub(crate) const DEFAULT: Self = Self {
-        network: Ipv4Addr::new(10, 0, 2, 0),
-        prefix: 24,
-        gateway: Ipv4Addr::new(10, 0, 2, 2),
-        dns: Ipv4Addr::new(10, 0, 2, 3),
-        restrict: false,
-    };
-}
-
-impl Default for UserNetwork {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }

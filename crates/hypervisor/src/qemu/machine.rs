@@ -123,7 +123,7 @@ impl Prepared {
         inherited.extend(shares);
         inherited.extend(config.nics.into_iter().filter_map(|nic| match nic.kind {
             NicKind::Tap(fd) => Some(fd),
-            NicKind::User(_) | NicKind::Nat => None,
+            NicKind::Nat => None,
         }));
         let process = Process::start(Launch {
             program,

@@ -21,7 +21,7 @@ use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::{Architecture, Capabilities, Error, VirtualMachine, VmConfig};
+use crate::{Architecture, Capabilities, Error, NicKind, VirtualMachine, VmConfig};
 use accelerator::Accelerator;
 use machine::QemuMachine;
 
@@ -75,6 +75,9 @@ impl crate::Hypervisor for Hypervisor {
 
     fn create(&self, config: VmConfig) -> Result<Box<dyn VirtualMachine>, Error> {
         config.check(&self.capabilities())?;
+        if config.nics.iter().any(|nic| matches!(nic.kind, NicKind::Nat)) {
+            return Err(Error::Config("a network that this host does not have".to_owned()));
+        }
         let accelerator = if config.architecture == Architecture::HOST {
             self.accelerator
         } else {

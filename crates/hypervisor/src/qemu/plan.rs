@@ -10,11 +10,11 @@ use super::switch::block::{AddFd, Blockdev, VirtioBlk};
 use super::switch::boot::{Append, Kernel};
 use super::switch::control::{Mon, Sandbox};
 use super::switch::machine::{Accel, Cpu, Global, Machine, Memory, Name, Smp};
-use super::switch::net::{Backend, Netdev, VirtioNet};
+use super::switch::net::{Netdev, VirtioNet};
 use super::switch::rng::VirtioRng;
 use super::switch::serial::{CharBackend, Chardev, Virtconsole, VirtioSerial, Virtserialport};
 use super::switch::shares::{SharedMemory, VhostUserFs};
-use crate::{Architecture, NicKind, SHARES_TAG, UserNetwork, VmConfig};
+use crate::{Architecture, NicKind, SHARES_TAG, VmConfig};
 
 const MIB: u64 = 1 << 20;
 
@@ -176,12 +176,12 @@ impl Plan<'_> {
     fn nics(&self, line: &mut CommandLine) {
         for (number, nic) in self.config.nics.iter().enumerate() {
             let id = format!("net{number}");
-            let backend = match &nic.kind {
-                NicKind::User(network) => Backend::User(network),
-                NicKind::Nat => Backend::User(&UserNetwork::DEFAULT),
-                NicKind::Tap(fd) => Backend::Tap { fd: fd.as_raw_fd() },
-            };
-            line.push(&Netdev { id: &id, backend });
+            // No machine is made with another kind.
+            let NicKind::Tap(tap) = &nic.kind else { continue };
+            line.push(&Netdev {
+                id: &id,
+                fd: tap.as_raw_fd(),
+            });
             line.push(&VirtioNet {
                 netdev: &id,
                 mac: nic.mac,
@@ -206,7 +206,7 @@ mod tests {
         ];
         config.nics = vec![Nic {
             mac: MacAddress([2, 0, 0, 0, 0, 1]),
-            kind: NicKind::User(UserNetwork::default()),
+            kind: NicKind::Tap(std::fs::File::open("/dev/null").expect("a file").into()),
         }];
         config
     }
@@ -259,7 +259,7 @@ read-only=on,locking=off
 -blockdev driver=file,node-name=disk1,filename=/dev/fdset/2,aio=threads,cache.direct=off,cache.no-flush=off,\
 read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
 -device virtio-blk-device,drive=disk1,serial=scratch,werror=report,rerror=report
--netdev user,id=net0,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3,restrict=off
+-netdev tap,id=net0,fd=TAP
 -device virtio-net-device,netdev=net0,mac=02:00:00:00:00:01
 -device virtio-serial-device,max_ports=2
 -device virtconsole,chardev=console
@@ -272,9 +272,13 @@ read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
 
     #[test]
     fn emulated_x86_64() {
+        let config = config(Architecture::X86_64);
+        let NicKind::Tap(tap) = &config.nics[0].kind else {
+            panic!("no tap")
+        };
         assert_eq!(
-            lines(&words(&config(Architecture::X86_64), Accelerator::Tcg)),
-            EMULATED_X86_64
+            lines(&words(&config, Accelerator::Tcg)),
+            EMULATED_X86_64.replace("TAP", &tap.as_raw_fd().to_string())
         );
     }
 

@@ -125,8 +125,10 @@ fn command_line(config: &VmConfig) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
-    use crate::{Nic, UserNetwork};
+    use crate::Nic;
 
     const HOST: Capabilities = Capabilities {
         hardware_acceleration: true,
@@ -251,7 +253,7 @@ mod tests {
                 "more than 3 disks",
             ),
             (
-                |config| config.nics[0].kind = NicKind::User(UserNetwork::DEFAULT),
+                |config| config.nics[0].kind = NicKind::Tap(File::open("/dev/null").unwrap().into()),
                 "a network that this host does not have",
             ),
             (

@@ -4,3 +4,4 @@
 mod bench;
 mod boot;
 mod faults;
+mod wire;

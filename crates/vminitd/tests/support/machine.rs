@@ -1,11 +1,13 @@
 //! The agent in a virtual machine, as it is meant to run.
 
 use std::fs::{self, File};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use container_hypervisor::{Disk, Hypervisor, MacAddress, Nic, NicKind, UserNetwork, VmConfig, platform};
+use container_hypervisor::{Disk, Hypervisor, MacAddress, Nic, NicKind, VmConfig, platform};
+use container_netlink::{TAP_DEVICE, make_tap};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -91,7 +93,7 @@ pub(crate) async fn start() -> Guest {
     ];
     config.nics = vec![Nic {
         mac: MacAddress([2, 0, 0, 0, 0, 1]),
-        kind: NicKind::User(UserNetwork::default()),
+        kind: NicKind::Tap(tap()),
     }];
     let machine = platform::Hypervisor::new().create(config).unwrap();
     soon(machine.start()).await.unwrap();
@@ -130,4 +132,18 @@ impl Drop for Log {
             eprintln!("boot log:\n{}", String::from_utf8_lossy(&log));
         }
     }
+}
+
+/// A tap device in a network namespace that nobody else is in. Takes root.
+fn tap() -> OwnedFd {
+    let made = std::thread::spawn(|| {
+        // SAFETY: a plain system call. It moves this thread alone, which ends with this closure.
+        let moved = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        assert_eq!(moved, 0, "a namespace: {}", std::io::Error::last_os_error());
+        let device = File::options().read(true).write(true).open(TAP_DEVICE);
+        let device = OwnedFd::from(device.expect(TAP_DEVICE));
+        make_tap(device.as_fd(), "wire").expect("a tap device");
+        device
+    });
+    made.join().expect("the thread in the namespace")
 }
