@@ -6,4 +6,4 @@ mod uplink;
 
 pub use client::{NetworkClient, Lease};
 pub use routes::*;
-pub use uplink::uplink_interface;
+pub use uplink::{UPLINK_PREFIX, network_key, uplink_interface};

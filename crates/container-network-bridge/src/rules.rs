@@ -5,6 +5,7 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
+use container_client::network::{UPLINK_PREFIX, uplink_interface};
 use container_resource::NetworkMode;
 
 use crate::holder::{BRIDGE, UPLINK};
@@ -91,7 +92,7 @@ pub(crate) fn of_host(settings: &Settings, link: &Link, localhosts: &[Ipv4Addr])
     };
     // Networks are isolated from each other, and from whoever has a route to their host.
     let forward = format!(
-        "    iifname \"{interface}\" oifname \"{PREFIX}*\" drop\n{outside}    oifname \"{interface}\" drop\n"
+        "    iifname \"{interface}\" oifname \"{UPLINK_PREFIX}*\" drop\n{outside}    oifname \"{interface}\" drop\n"
     );
     let postrouting = match settings.mode {
         NetworkMode::Nat => format!(
@@ -116,12 +117,9 @@ pub(crate) fn without_host(settings: &Settings) -> String {
     format!("table inet {name}\ndelete table inet {name}\n")
 }
 
-/// What the interfaces of all networks on the host begin with.
-const PREFIX: &str = "cn-";
-
 /// The host's end of the way to a network.
 pub(crate) fn host_interface(settings: &Settings) -> String {
-    format!("{PREFIX}{}", settings.key())
+    uplink_interface(&settings.app_root, &settings.id)
 }
 
 /// The table of a network on the host.

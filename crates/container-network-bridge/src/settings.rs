@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
+use container_client::network::network_key;
 use container_client::services;
-use container_ipc::{Endpoint, runtime_dir, short_hash};
+use container_ipc::{Endpoint, runtime_dir};
 use container_resource::{NetworkMode, NetworkStatus};
 use ipnet::{Ipv4Net, Ipv6Net};
 
@@ -106,10 +107,7 @@ impl Settings {
 
     /// Eight digits that no other network on this host has.
     pub(crate) fn key(&self) -> String {
-        let runtime = runtime_dir(&self.app_root);
-        let mut key = short_hash(format!("{}\0{}", runtime.display(), self.id).as_bytes());
-        key.truncate(8);
-        key
+        network_key(&self.app_root, &self.id)
     }
 
     /// The bridge's hardware address, the same whatever is attached.
