@@ -12,6 +12,7 @@ mod network;
 mod process;
 mod relay;
 mod routes;
+mod publish;
 mod service;
 mod shares;
 mod signal;

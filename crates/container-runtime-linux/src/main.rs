@@ -52,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         command: Command::Start(start),
     } = Cli::parse();
     logging::init(start.debug);
+    container_ports::raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -19,7 +19,7 @@ use crate::error::{LOST, exit};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{changes, error, guest, sockets, spec, statistics, volumes};
+use crate::{changes, error, guest, publish, sockets, spec, statistics, volumes};
 
 /// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
 const BOOT_LOG_LIMIT: u64 = 4 << 20;
@@ -111,8 +111,12 @@ impl Runtime {
         if let Some(socket) = ssh_agent {
             sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
         }
+        // A conflict is found before anything boots.
+        let ports = publish::bind(configuration)?;
+        let published_ports = publish::chosen(configuration, &ports);
         let init = GuestProcess::new(
             self.id().to_owned(),
+        let forwarding = publish::serve(ports, configuration, plugins, &links)?;
             configuration.init_process.terminal,
             specification,
             stdio,
@@ -129,6 +133,8 @@ impl Runtime {
         }
         tokio::spawn(self.clone().supervise(guest, init));
         Ok(watch.finish())
+            state.forwarding = forwarding;
+            state.published_ports = published_ports;
     }
 
     /// Watches over the machine from its boot to its end.
@@ -183,6 +189,8 @@ impl Runtime {
         }
         if let Err(error) = self.bundle.store_exit(status) {
             tracing::error!(%error, "failed to record how the container ended");
+        let forwarding = std::mem::take(&mut self.state().forwarding);
+        forwarding.end().await;
         }
         let mut state = self.state();
         state.step = Step::Stopped;
@@ -194,6 +202,7 @@ impl Runtime {
         if alive {
             volumes::unmount(guest, &self.container.configuration).await;
         }
+        state.published_ports.clear();
         if alive && !self.container.options.auto_remove {
             machine::unmount(guest).await;
             if let Err(error) = guest.machine.stop().await {

@@ -225,3 +225,6 @@ pub struct ContainerStatus {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started_date: Option<Timestamp>,
 }
+    /// Its published ports as they are, while it runs and if the system chose one of them. An addition.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub published_ports: Vec<PublishPort>,

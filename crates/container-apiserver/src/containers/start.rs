@@ -84,17 +84,14 @@ impl Containers {
                 return Err(self.explain(container, error));
             }
         }
+        let status = run.client.state().await.unwrap_or_default();
         let running = ContainerStatus {
             state: ContainerState::Running,
+            networks: status.networks,
+            published_ports: status.published_ports,
             ..ContainerStatus::default()
         };
-        let networks = run
-            .client
-            .state()
-            .await
-            .map(|status| status.networks)
-            .unwrap_or_default();
-        container.report(&run, ContainerStatus { networks, ..running });
+        container.report(&run, running);
         watch.lap("state");
         self.watch(container, &run);
         tracing::info!(id = container.id, "booted container");

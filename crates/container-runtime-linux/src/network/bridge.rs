@@ -6,6 +6,7 @@ use container_client::services::NETWORK_PROGRAM;
 use container_config::Roots;
 use container_hypervisor::{Nic, NicKind};
 use container_ipc::{Error, runtime_dir};
+use container_ports::SocketPool;
 use container_resource::{Attachment, AttachmentConfiguration};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -76,6 +77,19 @@ pub(crate) async fn attach(
             .push(tokio::spawn(place.keep(client, lease.attachment)));
     }
     Ok((nics, links))
+}
+
+/// Sockets that reach the container's address on its first network.
+///
+/// # Errors
+/// It is on none.
+pub(crate) fn connector(wanted: &[AttachmentConfiguration], plugins: &[String]) -> Result<SocketPool, Error> {
+    let Some(first) = wanted.first() else {
+        return Err(Error::internal("the container is on no network"));
+    };
+    let directory = runtime_dir(&Roots::from_environment()?.app);
+    let plugin = plugins.first().map_or(NETWORK_PROGRAM, String::as_str);
+    Ok(SocketPool::new(directory, plugin.to_owned(), first.network.clone()))
 }
 
 /// What is asked of one network.

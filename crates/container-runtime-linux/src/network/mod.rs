@@ -16,7 +16,7 @@ use bridge as platform;
 #[cfg(target_os = "macos")]
 use nat as platform;
 
-pub(crate) use platform::{Links, attach};
+pub(crate) use platform::{Links, attach, connector};
 
 /// The name server of a container that names none: the first network's gateway, which asks the host's.
 pub(crate) fn name_server(attachments: &[Attachment]) -> Option<String> {

@@ -3,6 +3,7 @@ use std::io;
 use container_config::Roots;
 use container_hypervisor::{MacAddress, Nic, NicKind};
 use container_ipc::runtime_dir;
+use container_ports::Direct;
 use container_resource::{Attachment, AttachmentConfiguration};
 
 use super::addresses::{self, Claim};
@@ -20,6 +21,14 @@ impl Links {
     pub(crate) fn attachments(&self) -> &[Attachment] {
         &self.attachments
     }
+}
+
+/// Sockets that reach the container: the host's own.
+///
+/// # Errors
+/// None.
+pub(crate) fn connector(_: &[AttachmentConfiguration], _: &[String]) -> Result<Direct, container_ipc::Error> {
+    Ok(Direct)
 }
 
 /// The interfaces that a container asks for, each with an address of the network that all machines share.

@@ -30,8 +30,13 @@ pub fn parse_all(texts: &[String]) -> Result<Vec<PublishPort>, Error> {
     for (index, one) in ports.iter().enumerate() {
         for other in &ports[index + 1..] {
             let (a, b) = (range(one), range(other));
-            // Even on different addresses, as in Apple's tool.
-            if one.proto == other.proto && a.start < b.end && b.start < a.end {
+            // Even on different addresses, as in Apple's tool; port 0 stands for any free one.
+            if one.host_port != 0
+                && other.host_port != 0
+                && one.proto == other.proto
+                && a.start < b.end
+                && b.start < a.end
+            {
                 return invalid("host ports for different publish port specs may not overlap");
             }
         }
@@ -39,7 +44,8 @@ pub fn parse_all(texts: &[String]) -> Result<Vec<PublishPort>, Error> {
     Ok(ports)
 }
 
-/// `[<host-ip>:]<host-ports>:<container-ports>[/<proto>]`; an IPv6 address is in brackets.
+/// `[<host-ip>:]<host-ports>:<container-ports>[/<proto>]`; an IPv6 address is in brackets. Host port 0 is any free one,
+/// which Apple's tool does not have.
 ///
 /// # Errors
 /// The text breaks the grammar.
@@ -52,7 +58,10 @@ pub fn parse(text: &str) -> Result<PublishPort, Error> {
     let Some((host_ports, container_ports)) = rest.split_once(':') else {
         return invalid(format!("invalid publish value: {text}"));
     };
-    let (host_port, host_count) = ports(host_ports, "host")?;
+    let (host_port, host_count) = match host_ports {
+        "0" => (0, 1),
+        ports_of_host => ports(ports_of_host, "host")?,
+    };
     let (container_port, container_count) = ports(container_ports, "container")?;
     if host_count != container_count {
         return invalid(format!(
@@ -145,6 +154,7 @@ mod tests {
             ("[::1]:8080:80", "::1 8080 80 Tcp 1"),
             ("8000-8009:9000-9009/tcp", "0.0.0.0 8000 9000 Tcp 10"),
             ("65535:2", "0.0.0.0 65535 2 Tcp 1"),
+            ("[::1]:0:80/udp", "::1 0 80 Udp 1"),
         ];
         for (text, want) in cases {
             assert_eq!(parsed(text).as_deref(), Ok(want), "{text}");
@@ -162,7 +172,12 @@ mod tests {
             ("[x]:8080:80", "invalid publish IPv6 address: x"),
             ("1.2.3:8080:80", "invalid publish IPv4 address: 1.2.3"),
             ("8080:80/sctp", "invalid publish protocol: sctp"),
-            ("0:80", "invalid publish host port: 0"),
+            ("0-1:80-81", "invalid publish host port range: 0-1"),
+            ("80:0", "invalid publish container port: 0"),
+            (
+                "0:80-81",
+                "publish host and container port counts are not equal: 0:80-81",
+            ),
             ("1:80", "invalid publish host port: 1"),
             ("65536:80", "invalid publish host port: 65536"),
             ("+80:80", "invalid publish host port: +80"),
@@ -188,6 +203,7 @@ mod tests {
                 .map_err(|error| error.to_string())
         };
         assert_eq!(all(&["80:80", "80:80/udp", "81-82:81-82"]), Ok(3));
+        assert_eq!(all(&["0:80", "0:81"]), Ok(2));
         let overlap = Err("host ports for different publish port specs may not overlap".to_owned());
         assert_eq!(all(&["127.0.0.1:80:80", "127.0.0.2:80:80"]), overlap);
         assert_eq!(all(&["80-90:80-90", "85:85"]), overlap);

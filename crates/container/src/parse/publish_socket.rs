@@ -1,5 +1,8 @@
-//! `--publish-socket` (behaviour.md 9.2). Looking at the host, and making directories there, is left to the caller.
+//! `--publish-socket` (behaviour.md 9.2). The container's helper makes the socket, and directories for it.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use container_ipc::Error;
@@ -29,6 +32,26 @@ pub fn parse(text: &str, current_directory: &Path) -> Result<PublishSocket, Erro
     })
 }
 
+/// Looks whether a socket can be made at `path` of the host. One that nobody listens at any more is no hindrance; other
+/// files are, and are never removed.
+///
+/// # Errors
+/// There is something.
+pub fn check_host(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Err(_) => Ok(()),
+        Ok(found) if !found.file_type().is_socket() => invalid(format!(
+            "host path {} exists and is not a socket; choose another path, or remove it",
+            path.display()
+        )),
+        Ok(_) if UnixStream::connect(path).is_ok() => invalid(format!(
+            "host socket {} already exists and may be in use",
+            path.display()
+        )),
+        Ok(_) => Ok(()),
+    }
+}
+
 fn wrong_format(text: &str) -> Result<PublishSocket, Error> {
     invalid(format!(
         "invalid publish-socket format {text}. Expected: host_path:container_path"
@@ -56,5 +79,21 @@ mod tests {
             assert_eq!(parsed(text), Err(want));
         }
         assert_eq!(parsed("a:b"), Err("containerPath must be absolute: b".to_owned()));
+    }
+
+    #[test]
+    fn what_is_in_use_or_no_socket_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("s");
+        let check = || check_host(&path).map_err(|error| error.to_string());
+        assert_eq!(check(), Ok(()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+        let in_use = format!("host socket {} already exists and may be in use", path.display());
+        assert_eq!(check(), Err(in_use));
+        drop(listener);
+        assert_eq!(check(), Ok(()), "nobody listens any more");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "kept").expect("a file");
+        assert!(check().is_err_and(|text| text.contains("exists and is not a socket")));
     }
 }

@@ -31,7 +31,11 @@ impl Port {
     pub(super) async fn run(self) -> Outcome {
         let api = Services::from_environment()?.api().await?;
         let container = api.get(&self.container_id).await?;
-        let all = mappings(&container.configuration.published_ports);
+        let all = mappings(match &container.status.published_ports {
+            // None was chosen by the system.
+            ports if ports.is_empty() => &container.configuration.published_ports,
+            ports => ports,
+        });
         let Some(wanted) = self.port else {
             for (port, address) in all {
                 output::print_line(&format!("{port} -> {address}"));
