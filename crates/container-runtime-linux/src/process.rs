@@ -1,7 +1,7 @@
 //! One process in the guest: its standard streams, its start and its end.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use container_client::Stdio;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{LOST, exit};
-use crate::relay::{Output, Sinks, forward_input};
+use crate::relay::{Input, Output, Sinks};
 
 /// How long the agent may take to start a process and to connect its streams.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -89,6 +89,9 @@ pub(crate) struct GuestProcess {
     log: Option<Arc<Mutex<LogWriter>>>,
     /// The client's descriptors until the start.
     stdio: Mutex<Option<Stdio>>,
+    /// Whether there is input although no client has come with the process.
+    has_input: bool,
+    input: OnceLock<Input>,
     outputs: Mutex<Vec<Output>>,
     exited: CancellationToken,
     exit: watch::Sender<Option<ExitStatus>>,
@@ -109,10 +112,17 @@ impl GuestProcess {
             specification,
             log,
             stdio: Mutex::new(Some(stdio)),
+            has_input: false,
+            input: OnceLock::new(),
             outputs: Mutex::default(),
             exited: CancellationToken::new(),
             exit: watch::Sender::new(None),
         }
+    }
+
+    /// The same, with input that clients can come for later if `has_input`.
+    pub(crate) fn with_input(self, has_input: bool) -> Self {
+        Self { has_input, ..self }
     }
 
     /// Creates and starts the process in the guest, streams connected.
@@ -154,7 +164,7 @@ impl GuestProcess {
         // The init process's output is always read, for the log. With a terminal everything arrives on one stream.
         let listen = |wanted: bool| wanted.then(|| guest.listen()).transpose();
         let logged = self.log.is_some();
-        let mut input = listen(stdio.stdin.is_some())?;
+        let mut input = listen(stdio.stdin.is_some() || self.has_input)?;
         let mut output = listen(stdio.stdout.is_some() || logged)?;
         let mut error = listen(!self.terminal && (stdio.stderr.is_some() || logged))?;
         let port = |port: &Option<Port>| port.as_ref().map(|port| port.number);
@@ -178,10 +188,13 @@ impl GuestProcess {
             accept(&mut error),
             guest.agent.start_process(start),
         )?;
-        if let (Some(stream), Some(client)) = (input, stdio.stdin) {
-            forward_input(client, stream, self.exited.clone()).map_err(|cause| {
-                Error::new(ErrorCode::InternalError, format!("failed to read input: {cause}"))
-            })?;
+        if let Some(stream) = input {
+            let input = Input::forward(stream, self.exited.clone()).map_err(no_input)?;
+            if let Some(client) = stdio.stdin {
+                input.add(client, true).map_err(no_input)?;
+            }
+            // This is done once.
+            let _ = self.input.set(input);
         }
         let mut outputs = self
             .outputs
@@ -206,14 +219,23 @@ impl GuestProcess {
         Ok(())
     }
 
-    /// Gives further clients what the process writes from now on.
-    pub(crate) fn attach(&self, stdio: Stdio) {
+    /// Gives further clients what the process writes from now on, and the process what they write.
+    ///
+    /// # Errors
+    /// The process has no input.
+    pub(crate) fn attach(&self, stdio: Stdio) -> Result<(), Error> {
+        if let Some(client) = stdio.stdin {
+            let input = self.input.get();
+            let input = input.ok_or_else(|| Error::invalid_state("the container has no standard input"))?;
+            input.add(client, false).map_err(no_input)?;
+        }
         // With a terminal there is one stream only.
         for (output, fd) in self.outputs().iter().zip([stdio.stdout, stdio.stderr]) {
             if let Some(fd) = fd {
                 output.attach(fd);
             }
         }
+        Ok(())
     }
 
     /// Waits in the guest until the process has ended and everything it wrote has left the guest.
@@ -311,6 +333,10 @@ impl GuestProcess {
 pub(crate) async fn limited<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let answered = tokio::time::timeout(REQUEST_LIMIT, call).await;
     answered.unwrap_or_else(|_| Err(Error::new(ErrorCode::Timeout, "the guest agent does not answer")))
+}
+
+fn no_input(cause: std::io::Error) -> Error {
+    Error::internal(format!("failed to read input: {cause}"))
 }
 
 async fn accept(port: &mut Option<Port>) -> Result<Option<Connection>, Error> {

@@ -6,5 +6,5 @@
 mod input;
 mod output;
 
-pub(crate) use input::forward_input;
+pub(crate) use input::Input;
 pub(crate) use output::{Output, Sinks};

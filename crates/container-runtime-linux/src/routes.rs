@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Attach, Bootstrap, Changes, CreateProcess, Freeze, Kill, Processes, Resize, Shutdown, Start, State,
-    Statistics, Stop, Stopped, Wait,
+    Attach, Bootstrap, Changes, CreateProcess, Freeze, Health, Kill, Processes, Resize, Shutdown, Start,
+    State, Statistics, Stop, Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -18,7 +18,7 @@ use crate::{signal, stop};
 pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
-    let (attach, freeze, processes, changes) = (shared(), shared(), shared(), shared());
+    let (attach, freeze, processes, changes, health) = (shared(), shared(), shared(), shared(), shared());
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -85,6 +85,10 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
         .route::<State, _, _>(move |_| {
             let runtime = state.clone();
             async move { Ok(runtime.status().into()) }
+        })
+        .route::<Health, _, _>(move |request| {
+            let runtime = health.clone();
+            async move { Ok(runtime.health().after(request.payload.seen).await.into()) }
         })
         .route::<Statistics, _, _>(move |_| {
             let runtime = statistics.clone();

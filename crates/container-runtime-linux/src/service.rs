@@ -11,15 +11,18 @@ use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
 use container_client::stdio_log::LogWriter;
 use container_client::{Bundle, BundleConfiguration, Stdio};
 use container_ipc::{Error, ErrorCode};
-use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess, time};
+use container_resource::{
+    ContainerStatistics, ContainerStatus, ExitStatus, ProcessConfiguration, RunningProcess, time,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{LOST, exit};
+use crate::health::{Watched, keep_checking};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{changes, error, guest, publish, sockets, spec, statistics, volumes};
+use crate::{changes, error, guest, sockets, spec, statistics, volumes};
 
 /// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
 const BOOT_LOG_LIMIT: u64 = 4 << 20;
@@ -42,6 +45,7 @@ pub struct Runtime {
     /// Asks for the end of a machine whose init process does not run or does not obey.
     power_off: CancellationToken,
     stopped: watch::Sender<Option<ExitStatus>>,
+    health: Watched,
     shutdown: CancellationToken,
 }
 
@@ -53,6 +57,7 @@ impl Runtime {
     pub fn open(bundle: Bundle) -> Result<Arc<Self>, error::Error> {
         let container = bundle.load_configuration().map_err(error::Error::Bundle)?;
         Ok(Arc::new(Self {
+            health: Watched::new(container.configuration.health_check.as_ref()),
             bundle,
             container,
             state: Mutex::default(),
@@ -111,18 +116,14 @@ impl Runtime {
         if let Some(socket) = ssh_agent {
             sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
         }
-        // A conflict is found before anything boots.
-        let ports = publish::bind(configuration)?;
-        let published_ports = publish::chosen(configuration, &ports);
         let init = GuestProcess::new(
             self.id().to_owned(),
-        let forwarding = publish::serve(ports, configuration, plugins, &links)?;
             configuration.init_process.terminal,
             specification,
             stdio,
             Some(Arc::new(Mutex::new(log))),
         );
-        let init = Arc::new(init);
+        let init = Arc::new(init.with_input(configuration.open_stdin));
         {
             let mut state = self.state();
             state.step = Step::Booted;
@@ -133,8 +134,6 @@ impl Runtime {
         }
         tokio::spawn(self.clone().supervise(guest, init));
         Ok(watch.finish())
-            state.forwarding = forwarding;
-            state.published_ports = published_ports;
     }
 
     /// Watches over the machine from its boot to its end.
@@ -147,6 +146,7 @@ impl Runtime {
             }
             () = self.power_off.cancelled() => (exit(LOST), true),
             never = machine::keep_time(&guest.agent) => match never {},
+            never = keep_checking(&self, self.container.configuration.health_check.as_ref()) => match never {},
         };
         self.end(&guest, status, alive).await;
         init.finish(status);
@@ -189,8 +189,6 @@ impl Runtime {
         }
         if let Err(error) = self.bundle.store_exit(status) {
             tracing::error!(%error, "failed to record how the container ended");
-        let forwarding = std::mem::take(&mut self.state().forwarding);
-        forwarding.end().await;
         }
         let mut state = self.state();
         state.step = Step::Stopped;
@@ -202,7 +200,6 @@ impl Runtime {
         if alive {
             volumes::unmount(guest, &self.container.configuration).await;
         }
-        state.published_ports.clear();
         if alive && !self.container.options.auto_remove {
             machine::unmount(guest).await;
             if let Err(error) = guest.machine.stop().await {
@@ -223,6 +220,7 @@ impl Runtime {
         let specification = serde_json::to_vec(&serde_json::json!({
             "ociVersion": oci_spec::runtime::VERSION,
             "process": process,
+            "annotations": spec::annotations(&request.process_config),
         }));
         let specification =
             specification.map_err(|error| Error::new(ErrorCode::InternalError, error.to_string()))?;
@@ -315,14 +313,13 @@ impl Runtime {
         }
     }
 
-    /// Gives `stdio` what the init process writes from now on.
+    /// Gives `stdio` what the init process writes from now on, and the process what comes from there.
     ///
     /// # Errors
-    /// The container does not run.
+    /// The container does not run, or its process has no input to write to.
     pub fn attach(&self, stdio: Stdio) -> Result<(), Error> {
         let (_, init) = self.running_process("attach", self.id())?;
-        init.attach(stdio);
-        Ok(())
+        init.attach(stdio)
     }
 
     /// Sends a signal to the process `id`.
@@ -379,7 +376,32 @@ impl Runtime {
 
     /// What the container is doing.
     pub fn status(&self) -> ContainerStatus {
-        self.state().status()
+        let status = self.state().status();
+        let health = Some(&self.health).filter(|_| status.state.is_up());
+        ContainerStatus {
+            health: health.and_then(Watched::current),
+            ..status
+        }
+    }
+
+    /// What the container's health check has found out.
+    pub(crate) fn health(&self) -> &Watched {
+        &self.health
+    }
+
+    /// The process that is the container's life.
+    pub(crate) fn init_process(&self) -> &ProcessConfiguration {
+        &self.container.configuration.init_process
+    }
+
+    /// Resolves when the init process has been started.
+    pub(crate) async fn init_started(&self) {
+        self.init_started.cancelled().await;
+    }
+
+    /// Whether the container's processes are frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.state().frozen
     }
 
     /// The container's counters.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use container_resource::{
     ContainerConfiguration, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
 };
+use container_sandbox::GROUPS_ANNOTATION;
 use oci_spec::runtime::{
     Capability, LinuxBuilder, LinuxCapabilitiesBuilder, LinuxCpuBuilder, LinuxMemoryBuilder, LinuxNamespace,
     LinuxNamespaceBuilder, LinuxNamespaceType, LinuxPidsBuilder, LinuxResourcesBuilder, Mount, MountBuilder,
@@ -56,6 +57,7 @@ pub(crate) fn container(
         .hostname(hostname(configuration))
         .mounts(mounts(configuration, ssh_agent)?)
         .linux(linux(configuration)?)
+        .annotations(annotations(&init))
         .build()?;
     Ok(spec)
 }
@@ -70,6 +72,16 @@ pub(crate) fn add_environment(environment: &mut Vec<String>, added: &BTreeMap<St
             environment.push(format!("{key}={value}"));
         }
     }
+}
+
+/// What the specification has no place for, for the agent.
+pub(crate) fn annotations(process: &ProcessConfiguration) -> HashMap<String, String> {
+    let names = process.supplemental_group_names.join(",");
+    let groups = Some(names).filter(|names| !names.is_empty());
+    groups
+        .map(|names| (GROUPS_ANNOTATION.to_owned(), names))
+        .into_iter()
+        .collect()
 }
 
 /// The process part alone, as `exec` needs it.

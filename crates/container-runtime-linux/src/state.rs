@@ -5,9 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use container_ipc::{Error, ErrorCode};
-use container_ports::Forwarding;
 use container_resource::time::Timestamp;
-use container_resource::{ContainerState, ContainerStatus, PublishPort};
+use container_resource::{ContainerState, ContainerStatus};
 
 use crate::network::Links;
 use crate::process::{Guest, GuestProcess};
@@ -66,10 +65,6 @@ pub(crate) struct State {
     /// Environment that is new at every start.
     pub environment: BTreeMap<String, String>,
     /// Whether the container's processes are frozen.
-    /// The published ports from boot to the end.
-    pub forwarding: Forwarding,
-    /// The published ports as they are, if the system chose one.
-    pub published_ports: Vec<PublishPort>,
     pub frozen: bool,
     /// When the init process started.
     pub started: Option<Timestamp>,
@@ -85,8 +80,6 @@ impl Default for State {
             environment: BTreeMap::new(),
             frozen: false,
             started: None,
-            forwarding: Forwarding::default(),
-            published_ports: Vec::new(),
         }
     }
 }
@@ -145,9 +138,9 @@ impl State {
             state,
             networks: networks.unwrap_or_default(),
             started_date: self.started,
+            health: None,
         }
     }
-            published_ports: self.published_ports.clone(),
 }
 
 #[cfg(test)]

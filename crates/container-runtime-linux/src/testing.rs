@@ -28,6 +28,7 @@ pub(crate) fn configuration(id: &str) -> ContainerConfiguration {
             terminal: false,
             user: User::default(),
             supplemental_groups: Vec::new(),
+            supplemental_group_names: Vec::new(),
             rlimits: Vec::new(),
         },
         mounts: Vec::new(),
@@ -53,5 +54,7 @@ pub(crate) fn configuration(id: &str) -> ContainerConfiguration {
         extra_hosts: Vec::new(),
         stop_timeout: None,
         restart_policy: None,
+        health_check: None,
+        open_stdin: false,
     }
 }

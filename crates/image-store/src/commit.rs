@@ -184,6 +184,7 @@ fn apply(config: &mut Map<String, Value>, change: &ConfigurationChange) {
             // They were meant for another program.
             set("Cmd", Value::Null);
         }
+        ConfigurationChange::HealthCheck(check) => set("Healthcheck", check.clone()),
         ConfigurationChange::StopSignal(signal) => set("StopSignal", json!(signal)),
         ConfigurationChange::User(user) => set("User", json!(user)),
         ConfigurationChange::Workdir(path) => set("WorkingDir", json!(path)),

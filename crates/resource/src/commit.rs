@@ -40,6 +40,8 @@ pub enum ConfigurationChange {
     Env(String, String),
     /// A port that is listened at, as `<port>/<protocol>`.
     Expose(String),
+    /// How containers find out whether their service works, as Docker's `Healthcheck` has it.
+    HealthCheck(serde_json::Value),
     /// A label.
     Label(String, String),
     /// The signal that ends containers.

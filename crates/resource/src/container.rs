@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::health::{Health, HealthCheck};
 use crate::time::Timestamp;
 use crate::{
     Attachment, AttachmentConfiguration, DnsConfiguration, Filesystem, ImageDescription, Journal, Platform,
@@ -100,6 +101,12 @@ pub struct ContainerConfiguration {
     /// Whether the container is started again when it ends; absent means that it is not.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub restart_policy: Option<RestartPolicy>,
+    /// Whether the init process has standard input that clients can attach to, even when nobody writes to it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub open_stdin: bool,
+    /// How it is found out whether the service in the container works; absent means that it is not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub health_check: Option<HealthCheck>,
 }
 
 /// A name that a container's `/etc/hosts` has.
@@ -227,4 +234,7 @@ pub struct ContainerStatus {
 }
     /// Its published ports as they are, while it runs and if the system chose one of them. An addition.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    /// What its health check has found out; absent unless it is running and has one. An addition.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub health: Option<Health>,
     pub published_ports: Vec<PublishPort>,

@@ -18,7 +18,8 @@ pub struct Event {
     pub id: String,
     /// What happened.
     pub action: Action,
-    /// More about it: `image` always, `exitCode` of [`Action::Die`], `newId` of [`Action::Rename`].
+    /// More about it: `image` always, `exitCode` of [`Action::Die`], `newId` of [`Action::Rename`],
+    /// `healthStatus` of [`Action::HealthStatus`].
     pub attributes: BTreeMap<String, String>,
 }
 
@@ -50,6 +51,9 @@ pub enum Action {
     Rename,
     /// Labels or restart policy changed.
     Update,
+    /// Its health check says something else than before.
+    #[serde(rename = "health_status")]
+    HealthStatus,
 }
 
 impl Action {
@@ -64,6 +68,7 @@ impl Action {
             Self::Unpause => "unpause",
             Self::Rename => "rename",
             Self::Update => "update",
+            Self::HealthStatus => "health_status",
         }
     }
 }
@@ -83,6 +88,7 @@ mod tests {
             Action::Unpause,
             Action::Rename,
             Action::Update,
+            Action::HealthStatus,
         ];
         for action in actions {
             assert_eq!(serde_json::to_value(action).ok(), Some(action.name().into()));

@@ -9,6 +9,7 @@ pub mod container;
 pub mod disk_usage;
 pub mod event;
 pub mod filesystem;
+pub mod health;
 pub mod image;
 pub mod journal;
 pub mod kernel;

@@ -23,6 +23,9 @@ pub struct ProcessConfiguration {
     /// Groups in addition to the user's own.
     #[serde(default)]
     pub supplemental_groups: Vec<u32>,
+    /// Further groups by name, resolved in the guest. An addition.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub supplemental_group_names: Vec<String>,
     /// Resource limits.
     #[serde(default)]
     pub rlimits: Vec<Rlimit>,

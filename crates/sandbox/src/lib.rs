@@ -14,6 +14,10 @@ pub use status::error_from_status;
 /// The port, vsock or multiplexed, on which the agent serves.
 pub const AGENT_PORT: u32 = 1024;
 
+/// The annotation of an OCI runtime specification that has names of further
+/// groups of its process, separated by commas. An addition to Apple's service.
+pub const GROUPS_ANNOTATION: &str = "dev.container.groups";
+
 /// Largest message that either side accepts, in bytes: a `WriteFile` carries
 /// its whole file, and a `CreateProcess` a whole runtime specification.
 pub const MAX_MESSAGE_SIZE: usize = 64 << 20;

@@ -42,7 +42,7 @@ routes! {
     ContainerCreate = "containerCreate", MINUTE, ContainerCreateRequest => Phases;
     /// Starts the helper and the virtual machine. Up to three descriptors come with it.
     ContainerBootstrap = "containerBootstrap", None, ContainerBootstrapRequest => Phases;
-    /// Gives further descriptors what the init process writes from now on.
+    /// Gives further descriptors what the init process writes from now on, and the process what comes from there.
     ContainerAttach = "containerAttach", TEN_SECONDS, ContainerAttachRequest => ();
     /// Adds a process to a running container. Up to three descriptors come with it.
     ContainerCreateProcess = "containerCreateProcess", MINUTE, ContainerCreateProcessRequest => ();
@@ -172,7 +172,7 @@ pub struct ContainerBootstrapRequest {
 pub struct ContainerAttachRequest {
     /// The container's id.
     pub id: String,
-    /// Which standard streams accompany the request; standard input is left alone.
+    /// Which standard streams accompany the request.
     #[serde(default)]
     pub stdio: StdioSet,
 }

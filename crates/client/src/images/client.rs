@@ -8,6 +8,7 @@ use container_resource::commit::Commit;
 use container_resource::image::ImageVariant;
 use container_resource::reference::Reference;
 use container_resource::{Filesystem, ImageDescription, ImageResource, Platform};
+use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::routes::*;
@@ -296,6 +297,17 @@ impl ImagesClient {
         Ok(self.client.call::<ContentGet>(request).await?.content_path)
     }
 
+    /// The configuration of the image whose manifest has this digest, with whatever tools have added to it.
+    ///
+    /// # Errors
+    /// It is not stored, or is no JSON.
+    pub async fn configuration(&self, manifest: &str) -> Result<Value, Error> {
+        let manifest: Value = document(&self.content(manifest).await?)?;
+        let digest = manifest.pointer("/config/digest").and_then(Value::as_str);
+        let digest = digest.ok_or_else(|| Error::internal("the image's manifest has no configuration"))?;
+        document(&self.content(digest).await?)
+    }
+
     /// Resolves when the service is gone.
     pub async fn closed(&self) {
         self.client.closed().await;
@@ -367,6 +379,12 @@ fn with_tag(reference: &Reference) -> String {
         (None, None) => format!("{reference}:latest"),
         _ => reference.to_string(),
     }
+}
+
+fn document(path: &Path) -> Result<Value, Error> {
+    let bytes = std::fs::read(path)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::internal(format!("{} is malformed: {error}", path.display())))
 }
 
 #[cfg(test)]

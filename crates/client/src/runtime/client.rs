@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-use container_ipc::{Call, Client, Endpoint, Error};
+use container_ipc::{Call, Client, Endpoint, Error, Route};
 use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess};
 
 use super::routes::*;
@@ -207,6 +207,14 @@ impl RuntimeClient {
     pub async fn state(&self) -> Result<ContainerStatus, Error> {
         let state = self.client.call::<State>(()).await;
         state.map_err(|error| error.wrap(format!("failed to get state for container {}", self.id)))
+    }
+
+    /// What the container's health check has found out, when that is something else than what was `seen`.
+    ///
+    /// # Errors
+    /// The helper ends.
+    pub async fn health(&self, seen: Option<u64>) -> Result<HealthReply, Error> {
+        self.client.call::<Health>(HealthRequest { seen }).await
     }
 
     /// Lists the container's processes.

@@ -22,7 +22,7 @@ routes! {
     Bootstrap = "dev.container.runtime/bootstrap", None, BootstrapRequest => Phases;
     /// Adds a process. Up to three descriptors come with it.
     CreateProcess = "dev.container.runtime/createProcess", MINUTE, CreateProcessRequest => ();
-    /// Gives further descriptors what the init process writes from now on.
+    /// Gives further descriptors what the init process writes from now on, and the process what comes from there.
     Attach = "dev.container.runtime/attach", TEN_SECONDS, AttachRequest => ();
     /// Starts a process.
     Start = "dev.container.runtime/start", MINUTE, ProcessId => Phases;
@@ -41,6 +41,8 @@ routes! {
     Freeze = "dev.container.runtime/freeze", MINUTE, FreezeRequest => ();
     /// What the container is doing.
     State = "dev.container.runtime/state", TEN_SECONDS, () => ContainerStatus;
+    /// What the container's health check has found out, when that is something else than what was seen.
+    Health = "dev.container.runtime/health", None, HealthRequest => HealthReply;
     /// Reads the container's counters.
     Statistics = "dev.container.runtime/statistics", TEN_SECONDS, () => ContainerStatistics;
     /// Lists the container's processes.
@@ -82,7 +84,7 @@ pub struct ProcessId {
 /// What [`Attach`] takes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttachRequest {
-    /// Which standard streams accompany the request; standard input is left alone.
+    /// Which standard streams accompany the request.
     pub stdio: StdioSet,
 }
 

@@ -48,6 +48,7 @@ impl Containers {
         container.settle();
         drop(turn);
         self.watch(&container, &run);
+        self.follow_health(&container, &run);
         self.ask(&container, &run).await;
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use container_client::{Bundle, BundleConfiguration};
 use container_ipc::Error;
+use container_resource::health::Health;
 use container_resource::time::Timestamp;
 use container_resource::{ContainerSnapshot, ContainerState, ContainerStatus, ExitStatus};
 use tokio::sync::{Mutex as Queue, watch};
@@ -64,8 +65,8 @@ impl Container {
         };
         let status = ContainerStatus {
             state,
-            networks: Vec::new(),
             started_date: started,
+            ..ContainerStatus::default()
         };
         Self::with_state(
             bundle,
@@ -162,10 +163,24 @@ impl Container {
             .is_some_and(|current| Arc::ptr_eq(current, run))
         {
             let started_date = status.started_date.or(state.status.started_date);
+            let health = status.health.or_else(|| state.status.health.take());
             state.status = ContainerStatus {
                 started_date,
+                health,
                 ..status
             };
+        }
+    }
+
+    /// The helper `run` reports what the health check has found out.
+    pub(crate) fn report_health(&self, run: &Arc<Run>, health: Option<Health>) {
+        let mut state = self.state();
+        if state
+            .run
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, run))
+        {
+            state.status.health = health;
         }
     }
 
@@ -250,7 +265,7 @@ pub(super) fn no_runtime_client() -> Error {
 fn stopped(started_date: Option<Timestamp>) -> ContainerStatus {
     ContainerStatus {
         state: ContainerState::Stopped,
-        networks: Vec::new(),
         started_date,
+        ..ContainerStatus::default()
     }
 }

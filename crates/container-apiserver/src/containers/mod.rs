@@ -10,6 +10,7 @@ mod events;
 mod filter;
 mod freeze;
 mod ingest;
+mod health;
 mod load;
 mod networks;
 mod process;

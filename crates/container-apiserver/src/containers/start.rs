@@ -94,6 +94,7 @@ impl Containers {
         container.report(&run, running);
         watch.lap("state");
         self.watch(container, &run);
+        self.follow_health(container, &run);
         tracing::info!(id = container.id, "booted container");
         Ok(watch.finish())
     }

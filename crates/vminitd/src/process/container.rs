@@ -44,7 +44,7 @@ impl Container {
             .process()
             .clone()
             .ok_or_else(|| Error::Invalid("container has no process".into()))?;
-        fixup::complete(&mut process, &root)?;
+        fixup::complete(&mut process, &fixup::group_names(&spec), &root)?;
         let terminal = process.terminal() == Some(true);
         spec.set_process(Some(process));
         if let Some(name) = spec.hostname() {
@@ -82,7 +82,7 @@ impl Container {
             .clone()
             .ok_or_else(|| Error::Invalid("configuration has no process".into()))?;
         let root = Root::open(&self.root).context(|| format!("failed to open {}", self.root.display()))?;
-        fixup::complete(&mut process, &root)?;
+        fixup::complete(&mut process, &fixup::group_names(&spec), &root)?;
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         if id == self.id || others.contains_key(id) {
             return Err(Error::Exists(format!(

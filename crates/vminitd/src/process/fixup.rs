@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use container_sandbox::GROUPS_ANNOTATION;
 use oci_spec::runtime::{Process, Spec};
 
 use super::users;
@@ -15,8 +16,18 @@ pub(super) fn parse(configuration: &[u8]) -> Result<Spec> {
         .map_err(|error| Error::Invalid(format!("invalid process configuration: {error}")))
 }
 
-/// Completes a process: working directory, user, groups and environment, from the files of its root.
-pub(super) fn complete(process: &mut Process, root: &Root) -> Result<()> {
+/// The names of further groups of a specification's process.
+pub(super) fn group_names(spec: &Spec) -> Vec<String> {
+    let annotations = spec.annotations().as_ref();
+    let names = annotations.and_then(|annotations| annotations.get(GROUPS_ANNOTATION));
+    names
+        .map(|names| names.split(',').map(str::to_owned).collect())
+        .unwrap_or_default()
+}
+
+/// Completes a process: working directory, user, groups, also those given by name, and environment, from the files of
+/// its root.
+pub(super) fn complete(process: &mut Process, names: &[String], root: &Root) -> Result<()> {
     if process.cwd().as_os_str().is_empty() {
         process.set_cwd("/".into());
     }
@@ -39,7 +50,9 @@ pub(super) fn complete(process: &mut Process, root: &Root) -> Result<()> {
         None => users::by_number(user.uid(), user.gid(), &passwd, &group),
     };
     let mut groups = user.additional_gids().clone().unwrap_or_default();
-    for gid in [identity.gid].into_iter().chain(identity.groups) {
+    let named = names.iter().map(|name| users::group_by_name(name, &group));
+    let named = named.collect::<Result<Vec<_>>>()?;
+    for gid in [identity.gid].into_iter().chain(identity.groups).chain(named) {
         if !groups.contains(&gid) {
             groups.push(gid);
         }
@@ -87,7 +100,7 @@ mod tests {
         )
         .unwrap();
         let mut process: Process = serde_json::from_value(process).unwrap();
-        complete(&mut process, &Root::open(directory.path()).unwrap())?;
+        complete(&mut process, &[], &Root::open(directory.path()).unwrap())?;
         Ok(serde_json::to_value(process).unwrap())
     }
 

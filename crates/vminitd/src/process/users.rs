@@ -83,10 +83,20 @@ pub(super) fn by_text(text: &str, passwd: &str, group: &str) -> Result<Identity>
         Some(text) => match (groups(group).find(|group| group.name == text), text.parse()) {
             (Some(group), _) => group.gid,
             (None, Ok(gid)) => gid,
-            (None, Err(_)) => return Err(Error::Invalid(format!("no group entries for group {text}"))),
+            (None, Err(_)) => group_by_name(text, group)?,
         },
     };
     Ok(identity(uid, gid, user, group))
+}
+
+/// The number of a group.
+///
+/// # Errors
+/// The file does not have it.
+pub(super) fn group_by_name(name: &str, group: &str) -> Result<u32> {
+    let found = groups(group).find(|group| group.name == name);
+    let found = found.map(|group| group.gid);
+    found.ok_or_else(|| Error::Invalid(format!("no group entries for group {name}")))
 }
 
 /// Finds what the files know of a user and group given by number.

@@ -9,8 +9,8 @@ use container_resource::image::ImageConfiguration;
 use container_resource::network::{AttachmentOptions, DEFAULT_NETWORK};
 use container_resource::{
     AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, ExtraHost, Filesystem,
-    ImageDescription, Journal, Platform, ProcessConfiguration, PublishPort, PublishSocket, Resources,
-    RestartPolicy, Rlimit, name, paths, time,
+    ImageDescription, Journal, Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths,
+    time,
 };
 use oci_spec::image::Config;
 
@@ -22,8 +22,7 @@ use crate::flags::resource::ResourceFlags;
 use crate::parse::env::Environment;
 use crate::parse::mount::Mount;
 use crate::parse::{
-    capability, cpus, dns, host, journal, label, memory, network, path_list, publish, publish_socket,
-    sysctl, ulimit, user,
+    capability, cpus, dns, health, host, journal, label, memory, network, path_list, sysctl, ulimit, user,
 };
 
 /// The MTU of interfaces, in bytes.
@@ -42,8 +41,6 @@ pub(super) struct Options {
     /// What is to be mounted, volumes by name.
     pub(super) mounts: Vec<Mount>,
     /// The networks it is to be on.
-    published_ports: Vec<PublishPort>,
-    published_sockets: Vec<PublishSocket>,
     pub(super) networks: Vec<AttachmentConfiguration>,
     dns: Option<DnsConfiguration>,
     cap_add: Vec<String>,
@@ -57,6 +54,8 @@ pub(super) struct Options {
     stop_signal: Option<String>,
     stop_timeout: Option<u32>,
     restart_policy: Option<RestartPolicy>,
+    health: health::Options,
+    open_stdin: bool,
     shm_size: Option<u64>,
     virtualization: bool,
     ssh: bool,
@@ -73,7 +72,7 @@ struct Process {
     user: Option<String>,
     uid: Option<u32>,
     gid: Option<u32>,
-    groups: Vec<u32>,
+    groups: Vec<String>,
     rlimits: Vec<Rlimit>,
     terminal: bool,
 }
@@ -120,8 +119,6 @@ impl Options {
             resources: resources(resource, management, system)?,
             labels: label::parse(&management.label)?,
             mounts: mounts::parse(management)?,
-            published_ports: publish::parse_all(&management.publish)?,
-            published_sockets: published_sockets(&management.publish_socket)?,
             networks: networks(&management.network, &id, domain)?,
             dns: dns::parse(&management.dns, management.no_dns, domain).map_err(Failure::Usage)?,
             cap_add: capability::parse(&[privileges, management.cap_add.clone()].concat())?,
@@ -139,6 +136,8 @@ impl Options {
             stop_signal: management.stop_signal.clone(),
             stop_timeout: management.stop_timeout,
             restart_policy: restart(management.restart.as_deref())?,
+            health: health::Options::parse(&management.health)?,
+            open_stdin: process.interactive,
             shm_size: management.shm_size.as_deref().map(memory::bytes).transpose()?,
             virtualization: management.virtualization,
             ssh: management.ssh,
@@ -148,17 +147,19 @@ impl Options {
         })
     }
 
-    /// The configuration of a container of this image. `arguments` are the words after the image, `mounts` is what the
-    /// options' own came to.
+    /// The configuration of a container of this image; `health_check` is its own. `arguments` are the words after the
+    /// image, `mounts` is what the options' own came to.
     pub(super) fn configure(
         self,
         image: ImageDescription,
         image_configuration: &ImageConfiguration,
+        health_check: Option<health::ImageHealthCheck>,
         platform: Platform,
         arguments: Vec<String>,
         mounts: Vec<Filesystem>,
     ) -> Result<ContainerConfiguration, Failure> {
         let config = image_configuration.config().clone().unwrap_or_default();
+        let health_check = self.health.on_top_of(health_check)?;
         Ok(ContainerConfiguration {
             id: self.id,
             creation_date: time::now(),
@@ -168,8 +169,8 @@ impl Options {
             resources: self.resources,
             init_process: self.process.configure(&config, arguments)?,
             mounts,
-            published_ports: self.published_ports,
-            published_sockets: self.published_sockets,
+            published_ports: Vec::new(),
+            published_sockets: Vec::new(),
             networks: self.networks,
             dns: self.dns,
             labels: self.labels,
@@ -190,6 +191,8 @@ impl Options {
             extra_hosts: self.extra_hosts,
             stop_timeout: self.stop_timeout,
             restart_policy: self.restart_policy,
+            health_check,
+            open_stdin: self.open_stdin,
         })
     }
 }
@@ -216,7 +219,8 @@ impl Process {
         let default_user = user::of_image(config.user().as_deref());
         let (user, mut supplemental_groups) =
             user::parse(self.user.as_deref(), self.uid, self.gid, default_user);
-        supplemental_groups.extend(self.groups);
+        let (numbers, supplemental_group_names) = user::groups(self.groups)?;
+        supplemental_groups.extend(numbers);
         let directory = self
             .workdir
             .or_else(|| config.working_dir().clone())
@@ -231,6 +235,7 @@ impl Process {
             terminal: self.terminal,
             user,
             supplemental_groups,
+            supplemental_group_names,
             rlimits: self.rlimits,
         })
     }
@@ -286,23 +291,6 @@ fn pids_limit(limit: Option<i64>) -> Result<Option<u32>, Failure> {
     let valid = u32::try_from(limit).ok().filter(|limit| *limit > 0);
     let error = || Failure::error(format!("invalid limit of processes '{limit}'"));
     valid.ok_or_else(error).map(Some)
-}
-
-/// The sockets of `--publish-socket`, none of which is in use now.
-fn published_sockets(texts: &[String]) -> Result<Vec<PublishSocket>, Failure> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let directory = std::env::current_dir()
-        .map_err(|error| Failure::error(format!("failed to find the current directory: {error}")))?;
-    texts
-        .iter()
-        .map(|text| {
-            let socket = publish_socket::parse(text, &directory)?;
-            publish_socket::check_host(Path::new(&socket.host_path))?;
-            Ok(socket)
-        })
-        .collect()
 }
 
 fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<AttachmentConfiguration>, Error> {
@@ -393,7 +381,14 @@ mod tests {
         let mounts = std::mem::take(&mut options.mounts);
         let mounts = mounts.into_iter().filter_map(ready).collect();
         options
-            .configure(description, &image, Platform::linux_host(), arguments, mounts)
+            .configure(
+                description,
+                &image,
+                None,
+                Platform::linux_host(),
+                arguments,
+                mounts,
+            )
             .map_err(describe)
     }
 
@@ -497,6 +492,7 @@ mod tests {
                 "--journal none x",
                 "invalid journal mode 'none': must be writeback, ordered, or journal",
             ),
+            ("-p 80:80 x", "--publish: this version does not have it yet"),
             ("-v data:x x", "mount destination 'x' must be an absolute path"),
             (
                 "--network other --network other,mtu=1500 x",

@@ -7,6 +7,7 @@ use container_client::images::Fetch;
 use container_client::{ApiClient, ImagesClient};
 use container_config::SystemConfiguration;
 use container_ipc::{Error, ErrorCode};
+use container_resource::image::ImageVariant;
 use container_resource::network::DEFAULT_NETWORK;
 use container_resource::{AttachmentConfiguration, ContainerOptions, Kernel, KernelCommandLine, Platform};
 
@@ -19,6 +20,7 @@ use crate::flags::process::ProcessFlags;
 use crate::flags::registry::RegistryFlags;
 use crate::flags::resource::ResourceFlags;
 use crate::flags::values::Pull;
+use crate::parse::health::ImageHealthCheck;
 use crate::parse::platform;
 use crate::progress::Progress;
 use crate::services::Services;
@@ -77,7 +79,15 @@ pub(super) async fn prepare(
     let init_image = init_image(&images, asked.management, &system, &how, progress).await?;
     // Last, so that what fails before leaves no volume behind.
     let mounts = mounts::resolve(api, std::mem::take(&mut options.mounts)).await?;
-    let configuration = options.configure(image, &variant.config, platform, asked.arguments, mounts)?;
+    let health_check = health_check(&images, &variant).await?;
+    let configuration = options.configure(
+        image,
+        &variant.config,
+        health_check,
+        platform,
+        asked.arguments,
+        mounts,
+    )?;
     let options = ContainerOptions {
         auto_remove: asked.management.rm,
     };
@@ -87,6 +97,21 @@ pub(super) async fn prepare(
         options,
         init_image,
     })
+}
+
+/// What the image says about health checks, which the OCI's configuration has no place for.
+async fn health_check(
+    images: &ImagesClient,
+    variant: &ImageVariant,
+) -> Result<Option<ImageHealthCheck>, Failure> {
+    let configuration = images.configuration(&variant.digest).await?;
+    let check = configuration
+        .pointer("/config/Healthcheck")
+        .filter(|check| !check.is_null());
+    let check = check
+        .map(|check| serde_json::from_value(check.clone()))
+        .transpose();
+    check.map_err(|error| Failure::error(format!("the image's health check is malformed: {error}")))
 }
 
 async fn refuse_taken(api: &ApiClient, id: &str) -> Result<(), Error> {
@@ -101,23 +126,20 @@ async fn refuse_taken(api: &ApiClient, id: &str) -> Result<(), Error> {
 }
 
 fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
-/// Finds a network that is not there before anything is fetched. The built-in one is.
-async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> Result<(), Error> {
-    if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
-        return Ok(());
+    /// Finds a network that is not there before anything is fetched. The built-in one is.
+    async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> Result<(), Error> {
+        if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
+            return Ok(());
+        }
+        let known = api.networks().await?;
+        let unknown = wanted
+            .iter()
+            .find(|wanted| known.iter().all(|network| network.id != wanted.network));
+        match unknown {
+            Some(unknown) => Err(Error::not_found(format!("network {} not found", unknown.network))),
+            None => Ok(()),
+        }
     }
-    let known = api.networks().await?;
-    let unknown = wanted
-        .iter()
-        .find(|wanted| known.iter().all(|network| network.id != wanted.network));
-    match unknown {
-        Some(unknown) => Err(Error::not_found(format!(
-            "network {} not found",
-            unknown.network
-        ))),
-        None => Ok(()),
-    }
-}
 
     let variable = std::env::var(platform::VARIABLE).ok();
     let chosen = platform::for_container(
