@@ -2,6 +2,7 @@
 
 pub mod create;
 pub mod delete;
+mod domain;
 #[cfg(any(target_os = "macos", test))]
 mod host;
 #[cfg(not(target_os = "macos"))]

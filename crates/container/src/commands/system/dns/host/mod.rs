@@ -8,6 +8,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use super::domain::is_domain;
 use crate::error::Failure;
 
 /// Runs a program and tells whether it succeeded.
@@ -39,7 +40,7 @@ impl Host {
     /// # Errors
     /// The domain or the address is none, the domain is there already, or this user may not do that.
     pub(super) fn create(&self, domain: &str, localhost: Option<&str>) -> Result<(), Failure> {
-        if !resolver::is_domain(domain) {
+        if !is_domain(domain) {
             return Err(Failure::error(format!("invalid domain name: {domain}")));
         }
         let address = localhost.map(|text| {
@@ -71,7 +72,7 @@ impl Host {
     /// There is no such domain, or this user may not do that.
     pub(super) fn delete(&self, domain: &str) -> Result<(), Failure> {
         let delete = || -> io::Result<()> {
-            if !resolver::is_domain(domain) {
+            if !is_domain(domain) {
                 return Err(io::ErrorKind::InvalidInput.into());
             }
             fs::remove_file(self.file(domain))?;

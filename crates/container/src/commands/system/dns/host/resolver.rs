@@ -2,25 +2,14 @@
 
 use std::net::Ipv4Addr;
 
+use super::super::domain::is_domain;
+
 /// What the names of our files begin with.
 const PREFIX: &str = "containerization.";
 /// Where the API server answers for containers.
 const CONTAINERS: u16 = 2053;
 /// Where it answers for domains that stand for one address.
 const ADDRESSES: u16 = 1053;
-
-/// Whether `text` is a domain: labels of letters, digits, hyphens and underscores, joined by dots.
-pub(super) fn is_domain(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    text.len() <= 253 && text.split('.').all(label)
-}
 
 /// The name of a domain's file.
 pub(super) fn file_name(domain: &str) -> String {
@@ -68,29 +57,6 @@ mod tests {
             "containerization.a b",
         ] {
             assert_eq!(domain(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn domains() {
-        for text in ["test", "a.b.c", "x-1.y_2", "A"] {
-            assert!(is_domain(text), "{text}");
-        }
-        let long = "a".repeat(64);
-        for text in [
-            "",
-            ".",
-            "a.",
-            "../x",
-            "a/b",
-            "-a",
-            "a-",
-            "a b",
-            "a\nport 53",
-            "ü",
-            &long,
-        ] {
-            assert!(!is_domain(text), "{text}");
         }
     }
 }
