@@ -2,11 +2,12 @@
 
 use container_client::Stdio;
 use container_client::api::{
-    ContainerAttach, ContainerBootstrap, ContainerChanges, ContainerCreate, ContainerCreateProcess,
-    ContainerDelete, ContainerDiskUsage, ContainerFreeze, ContainerKill, ContainerList, ContainerLogs,
-    ContainerProcesses, ContainerRename, ContainerResize, ContainerRestart, ContainerStartProcess,
-    ContainerStats, ContainerStop, ContainerUpdate, ContainerWait, Events, GetDefaultKernel, InstallKernel,
-    Ping, PingReply, SystemDiskUsage, VolumeCreate, VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
+    ContainerAttach, ContainerBootstrap, ContainerChanges, ContainerCopyIn, ContainerCopyOut,
+    ContainerCreate, ContainerCreateProcess, ContainerDelete, ContainerDiskUsage, ContainerExport,
+    ContainerFreeze, ContainerKill, ContainerList, ContainerLogs, ContainerProcesses, ContainerRename,
+    ContainerResize, ContainerRestart, ContainerStartProcess, ContainerStats, ContainerStop, ContainerUpdate,
+    ContainerWait, Events, GetDefaultKernel, InstallKernel, Ping, PingReply, SystemDiskUsage, VolumeCreate,
+    VolumeDelete, VolumeDiskUsage, VolumeInspect, VolumeList,
 };
 use container_client::api::{NetworkCreate, NetworkDelete, NetworkList};
 use container_ipc::{Error, Reply, Request, Route, Router};
@@ -45,6 +46,15 @@ fn reading(containers: &Containers) -> Router {
     });
     let router = on::<ContainerChanges, _, _>(router, containers, |containers, request| async move {
         containers.changes(request.payload, request.fds).await
+    });
+    let router = on::<ContainerCopyIn, _, _>(router, containers, |containers, request| async move {
+        containers.copy_in(request.payload, request.fds).await
+    });
+    let router = on::<ContainerCopyOut, _, _>(router, containers, |containers, request| async move {
+        containers.copy_out(request.payload, request.fds).await
+    });
+    let router = on::<ContainerExport, _, _>(router, containers, |containers, request| async move {
+        containers.export(&request.payload.id, request.fds).await
     });
     let router = on::<ContainerDiskUsage, _, _>(router, containers, |containers, request| async move {
         containers.disk_usage(&request.payload.id).await

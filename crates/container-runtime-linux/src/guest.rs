@@ -1,6 +1,7 @@
 //! Setting the guest up between its boot and the container's first process (behaviour reference, 28.3).
 
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use container_ipc::Error;
@@ -67,6 +68,26 @@ pub(crate) async fn mount_root(agent: &Agent, id: &str) -> Result<(), Error> {
     mount(agent, "overlay", "overlay", &root_path(id), overlay).await
 }
 
+/// Mounts volumes and the host's directories where the container has them, in the root as the agent sees it.
+///
+/// # Errors
+/// The guest's kernel refuses.
+pub(crate) async fn bind_mounts(agent: &Agent, configuration: &ContainerConfiguration) -> Result<(), Error> {
+    let mut mounts = spec::host_mounts(configuration);
+    mounts.sort_by_key(|(_, destination)| Path::new(destination).components().count());
+    for (source, destination) in mounts {
+        let request = MountRequest {
+            source,
+            destination: destination.to_owned(),
+            options: vec!["bind".to_owned()],
+            root: root_path(&configuration.id),
+            ..MountRequest::default()
+        };
+        agent.mount(request).await?;
+    }
+    Ok(())
+}
+
 /// Mounts a file system in the guest.
 ///
 /// # Errors
@@ -83,6 +104,7 @@ pub(crate) async fn mount(
         source: source.to_owned(),
         destination: destination.to_owned(),
         options,
+        root: String::new(),
     };
     agent.mount(request).await.map(|_| ())
 }

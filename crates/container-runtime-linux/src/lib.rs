@@ -6,13 +6,15 @@
 
 mod changes;
 mod error;
+mod files;
 mod guest;
+mod health;
 mod machine;
 mod network;
 mod process;
+mod publish;
 mod relay;
 mod routes;
-mod publish;
 mod service;
 mod shares;
 mod signal;
@@ -23,6 +25,7 @@ mod statistics;
 mod stop;
 #[cfg(test)]
 mod testing;
+mod transfer;
 mod volumes;
 
 pub use error::Error;

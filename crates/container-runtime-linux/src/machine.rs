@@ -31,6 +31,8 @@ const SCRATCH_SIZE: u64 = 512 << 30;
 const SCRATCH_JOURNAL: u64 = 64 << 20;
 /// How long the guest may take to answer: a busy host that emulates many machines needs many times what one takes.
 const BOOT_TIMEOUT: Duration = Duration::from_secs(60);
+/// `MNT_DETACH`: with everything below, and whoever uses it.
+const DETACH: i32 = 2;
 /// How often the guest's clock is set to the host's.
 const CLOCK_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -77,6 +79,57 @@ pub(crate) async fn boot(
     limited(set_up).await?;
     watch.lap("guest");
     Ok((guest, links))
+}
+
+/// Boots the machine of `bundle` for the container's files alone: without network, and never with a process. With `mounted`,
+/// volumes and the host's directories are where the container has them. On failure nothing of it is left.
+///
+/// # Errors
+/// As [`boot`].
+pub(crate) async fn boot_offline(
+    bundle: &Bundle,
+    container: &BundleConfiguration,
+    mounted: bool,
+) -> Result<Guest, Error> {
+    let mut container = container.clone();
+    if !mounted {
+        container.configuration.mounts.clear();
+    }
+    let configuration = &container.configuration;
+    make_scratch_disk(bundle, configuration)?;
+    let (machine, stream) = power_on(bundle, &container, Vec::new(), &mut Stopwatch::default()).await?;
+    let agent = Agent::connect(stream).await?;
+    let guest = Guest::new(configuration.id.clone(), agent, Arc::from(machine));
+    let set_up = async {
+        tokio::try_join!(
+            guest::mount_root(&guest.agent, &guest.container),
+            volumes::mount(&guest.agent, configuration),
+            shares::mount(&guest.agent, configuration),
+            guest::set_time(&guest.agent),
+        )?;
+        guest::bind_mounts(&guest.agent, configuration).await
+    };
+    limited(set_up).await?;
+    Ok(guest)
+}
+
+/// Ends a machine that was booted for the container's files alone.
+pub(crate) async fn end_offline(guest: &Guest, configuration: &ContainerConfiguration) {
+    // With everything that is mounted below: no path of the container is followed.
+    let root = UmountRequest {
+        path: guest::root_path(&guest.container),
+        flags: DETACH,
+    };
+    if let Err(error) = limited(guest.agent.umount(root)).await {
+        tracing::warn!(%error, "failed to unmount the root");
+    }
+    volumes::unmount(guest, configuration).await;
+    unmount_all(guest, &["scratch"]).await;
+    if let Err(error) = guest.machine.stop().await {
+        tracing::warn!(%error, "failed to stop the virtual machine");
+    }
+    guest.machine.kill();
+    guest.machine.wait().await;
 }
 
 /// Starts the machine and waits until its agent answers.
@@ -183,8 +236,12 @@ pub(crate) async fn keep_time(agent: &Agent) -> Infallible {
 
 /// Unmounts the container's root so that its disk is clean.
 pub(crate) async fn unmount(guest: &Guest) {
+    unmount_all(guest, &["rootfs", "scratch"]).await;
+}
+
+async fn unmount_all(guest: &Guest, mounts: &[&str]) {
     let directory = format!("/run/container/{}", guest.container);
-    for mount in ["rootfs", "scratch"] {
+    for mount in mounts {
         let request = UmountRequest {
             path: format!("{directory}/{mount}"),
             flags: 0,

@@ -56,7 +56,10 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(run(start))
+    let ended = runtime.block_on(run(start));
+    // A thread may still wait for a client that neither reads nor goes away.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(start: Start) -> anyhow::Result<()> {

@@ -1,6 +1,6 @@
 //! One process in the guest: its standard streams, its start and its end.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -93,6 +93,8 @@ pub(crate) struct GuestProcess {
     has_input: bool,
     input: OnceLock<Input>,
     outputs: Mutex<Vec<Output>>,
+    /// Its number in the guest, from its start on.
+    pid: AtomicI32,
     exited: CancellationToken,
     exit: watch::Sender<Option<ExitStatus>>,
 }
@@ -115,6 +117,7 @@ impl GuestProcess {
             has_input: false,
             input: OnceLock::new(),
             outputs: Mutex::default(),
+            pid: AtomicI32::new(0),
             exited: CancellationToken::new(),
             exit: watch::Sender::new(None),
         }
@@ -182,12 +185,13 @@ impl GuestProcess {
             id: self.id.clone(),
             container_id: Some(guest.container.clone()),
         };
-        let (input, output, error, _) = tokio::try_join!(
+        let (input, output, error, started) = tokio::try_join!(
             accept(&mut input),
             accept(&mut output),
             accept(&mut error),
             guest.agent.start_process(start),
         )?;
+        self.pid.store(started.pid, Ordering::Relaxed);
         if let Some(stream) = input {
             let input = Input::forward(stream, self.exited.clone()).map_err(no_input)?;
             if let Some(client) = stdio.stdin {
@@ -274,6 +278,11 @@ impl GuestProcess {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone()
+    }
+
+    /// Its number in the guest, once it was started.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        Some(self.pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
     }
 
     /// How the process ended, if it has.

@@ -1,11 +1,12 @@
 //! The helper's routes, each bound to its operation.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use container_client::Stdio;
 use container_client::runtime::{
-    Attach, Bootstrap, Changes, CreateProcess, Freeze, Health, Kill, Processes, Resize, Shutdown, Start,
-    State, Statistics, Stop, Stopped, Wait,
+    Attach, Bootstrap, Changes, CopyIn, CopyOut, CreateProcess, Export, Freeze, Health, Kill, Processes,
+    Resize, Shutdown, Start, State, Statistics, Stop, Stopped, Wait,
 };
 use container_ipc::{Error, Reply, Request, Router};
 
@@ -19,6 +20,7 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
     let shared = || runtime.clone();
     let (boot, create, start, wait, stopped) = (shared(), shared(), shared(), shared(), shared());
     let (attach, freeze, processes, changes, health) = (shared(), shared(), shared(), shared(), shared());
+    let (copy_in, copy_out, export) = (shared(), shared(), shared());
     let (kill, resize, stop, state, statistics, shutdown) =
         (shared(), shared(), shared(), shared(), shared(), shared());
     Router::new()
@@ -106,6 +108,27 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
                 runtime.changes(request.payload, output).await.map(Reply::from)
             }
         })
+        .route::<CopyIn, _, _>(move |mut request| {
+            let runtime = copy_in.clone();
+            detached(async move {
+                let input = only(&mut request.fds)?;
+                runtime.copy_in(request.payload, input).await
+            })
+        })
+        .route::<CopyOut, _, _>(move |mut request| {
+            let runtime = copy_out.clone();
+            detached(async move {
+                let output = only(&mut request.fds)?;
+                runtime.copy_out(request.payload, output).await
+            })
+        })
+        .route::<Export, _, _>(move |mut request| {
+            let runtime = export.clone();
+            detached(async move {
+                let output = only(&mut request.fds)?;
+                runtime.export(output).await
+            })
+        })
         .route::<Shutdown, _, _>(move |_| {
             let runtime = shutdown.clone();
             async move {
@@ -113,6 +136,11 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
                 Ok(().into())
             }
         })
+}
+
+/// The descriptor that comes with a request.
+fn only(fds: &mut Vec<OwnedFd>) -> Result<OwnedFd, Error> {
+    fds.pop().ok_or_else(|| Error::invalid_argument("missing file"))
 }
 
 /// Runs `operation` to its end whether or not its caller waits.

@@ -22,7 +22,7 @@ use crate::health::{Watched, keep_checking};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{changes, error, guest, sockets, spec, statistics, volumes};
+use crate::{changes, error, guest, publish, sockets, spec, statistics, volumes};
 
 /// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
 const BOOT_LOG_LIMIT: u64 = 4 << 20;
@@ -36,14 +36,14 @@ const GOODBYE: Duration = Duration::from_secs(10);
 /// One container and its virtual machine.
 #[derive(Debug)]
 pub struct Runtime {
-    bundle: Bundle,
-    container: BundleConfiguration,
+    pub(crate) bundle: Bundle,
+    pub(crate) container: BundleConfiguration,
     state: Mutex<State>,
     init_started: CancellationToken,
     /// Held by whoever freezes the container's processes or lets them go on.
-    freezing: tokio::sync::Mutex<()>,
+    pub(crate) freezing: tokio::sync::Mutex<()>,
     /// Asks for the end of a machine whose init process does not run or does not obey.
-    power_off: CancellationToken,
+    pub(crate) power_off: CancellationToken,
     stopped: watch::Sender<Option<ExitStatus>>,
     health: Watched,
     shutdown: CancellationToken,
@@ -111,8 +111,12 @@ impl Runtime {
         let log = LogWriter::begin(&self.bundle.stdio_log(), request.log_limits, request.keep_log)
             .map_err(error::Error::Bundle)?;
         let mut watch = Stopwatch::default();
+        // A conflict is found before anything boots.
+        let ports = publish::bind(configuration)?;
+        let published_ports = publish::chosen(configuration, &ports);
         let plugins = &request.network_plugins;
         let (guest, links) = machine::boot(&self.bundle, &self.container, plugins, &mut watch).await?;
+        let forwarding = publish::serve(ports, configuration, plugins, &links)?;
         if let Some(socket) = ssh_agent {
             sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
         }
@@ -129,6 +133,8 @@ impl Runtime {
             state.step = Step::Booted;
             state.guest = Some(guest.clone());
             state.links = Some(links);
+            state.forwarding = forwarding;
+            state.published_ports = published_ports;
             state.environment = request.dynamic_env;
             state.processes.insert(self.id().to_owned(), init.clone());
         }
@@ -183,6 +189,8 @@ impl Runtime {
             // The kernel kills them with the init process; this only lets the news arrive.
             let _ = tokio::time::timeout(STRAGGLERS, all).await;
         }
+        let forwarding = std::mem::take(&mut self.state().forwarding);
+        forwarding.end().await;
         self.switch_off(guest, alive).await;
         for process in others.iter().filter(|process| process.exit_status().is_none()) {
             process.finish(exit(LOST));
@@ -194,6 +202,7 @@ impl Runtime {
         state.step = Step::Stopped;
         state.guest = None;
         state.links = None;
+        state.published_ports.clear();
     }
 
     async fn switch_off(&self, guest: &Guest, alive: bool) {
@@ -430,6 +439,25 @@ impl Runtime {
         let guest = self.state().running_guest("read changes")?;
         let _turn = self.freezing.lock().await;
         changes::write(&guest, &self.container.configuration, options, output).await
+    }
+
+    /// The guest of a container that is up, with its init process if that was started; `None` when the machine may be
+    /// booted for the container's files alone, which is then what it is for.
+    pub(crate) fn guest_or_offline(&self) -> Result<Option<(Guest, Option<i32>)>, Error> {
+        let mut state = self.state();
+        if state.step == Step::Created {
+            state.step = Step::Offline;
+            return Ok(None);
+        }
+        let guest = state.running_guest("read files")?;
+        let init = state.process(self.id()).ok().and_then(|init| init.pid());
+        Ok(Some((guest, init)))
+    }
+
+    /// The machine is gone, and the helper has nothing more to do.
+    pub(crate) fn over(&self, status: ExitStatus) {
+        self.state().step = Step::Stopped;
+        self.stopped.send_replace(Some(status));
     }
 
     /// The init process and what `stop` needs to know about the present step.

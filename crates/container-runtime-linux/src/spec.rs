@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use container_resource::{
-    ContainerConfiguration, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
+    ContainerConfiguration, Filesystem, FilesystemType, ProcessConfiguration, Rlimit, User, capability, paths,
 };
 use container_sandbox::GROUPS_ANNOTATION;
 use oci_spec::runtime::{
@@ -258,13 +258,8 @@ fn mounts(configuration: &ContainerConfiguration, ssh_agent: bool) -> Result<Vec
                 let options = filesystem.options.clone();
                 mount(&filesystem.destination, "tmpfs", "tmpfs", options)?
             }
-            FilesystemType::Volume { name, .. } => {
-                let source = volumes::path(configuration, name);
-                let options = [&["bind".to_owned()], filesystem.options.as_slice()].concat();
-                mount(&filesystem.destination, "bind", &source, options)?
-            }
-            FilesystemType::Virtiofs {} => {
-                let source = shares::path(configuration, filesystem);
+            FilesystemType::Volume { .. } | FilesystemType::Virtiofs {} => {
+                let source = staged(configuration, filesystem).unwrap_or_default();
                 let options = [&["bind".to_owned()], filesystem.options.as_slice()].concat();
                 mount(&filesystem.destination, "bind", &source, options)?
             }
@@ -301,6 +296,24 @@ pub(crate) fn own_paths(configuration: &ContainerConfiguration) -> Vec<String> {
     mounted.chain(written).filter(users).map(str::to_owned).collect()
 }
 
+/// Where in the guest a volume, directory or file is that is bound into the container.
+fn staged(configuration: &ContainerConfiguration, filesystem: &Filesystem) -> Option<String> {
+    match &filesystem.kind {
+        FilesystemType::Volume { name, .. } => Some(volumes::path(configuration, name)),
+        FilesystemType::Virtiofs {} => Some(shares::path(configuration, filesystem)),
+        FilesystemType::Tmpfs {} | FilesystemType::Block { .. } => None,
+    }
+}
+
+/// Volumes, directories and files that are bound into the container: where in the guest they are, and where in the
+/// container.
+pub(crate) fn host_mounts(configuration: &ContainerConfiguration) -> Vec<(String, &str)> {
+    let mounts = configuration.mounts.iter();
+    mounts
+        .filter_map(|mount| Some((staged(configuration, mount)?, mount.destination.as_str())))
+        .collect()
+}
+
 fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> Result<Mount, Error> {
     let mount = MountBuilder::default()
         .destination(PathBuf::from(destination))
@@ -313,7 +326,6 @@ fn mount(destination: &str, kind: &str, source: &str, options: Vec<String>) -> R
 
 #[cfg(test)]
 mod tests {
-    use container_resource::Filesystem;
     use container_resource::filesystem::{CacheMode, SyncMode};
 
     use super::*;

@@ -5,8 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use container_ipc::{Error, ErrorCode};
+use container_ports::Forwarding;
 use container_resource::time::Timestamp;
-use container_resource::{ContainerState, ContainerStatus};
+use container_resource::{ContainerState, ContainerStatus, PublishPort};
 
 use crate::network::Links;
 use crate::process::{Guest, GuestProcess};
@@ -18,6 +19,8 @@ pub(crate) enum Step {
     Created,
     /// The virtual machine is starting.
     Booting,
+    /// The virtual machine is up or starting for the container's files alone; there will be no process.
+    Offline,
     /// The virtual machine is up, the init process is not.
     Booted,
     /// The init process runs.
@@ -33,6 +36,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Created => "created",
             Self::Booting => "booting",
+            Self::Offline => "offline",
             Self::Booted => "booted",
             Self::Running => "running",
             Self::Stopping => "stopping",
@@ -44,7 +48,7 @@ impl fmt::Display for Step {
 impl Step {
     fn public(self) -> ContainerState {
         match self {
-            Self::Created | Self::Booting | Self::Stopped => ContainerState::Stopped,
+            Self::Created | Self::Booting | Self::Offline | Self::Stopped => ContainerState::Stopped,
             Self::Booted | Self::Running => ContainerState::Running,
             Self::Stopping => ContainerState::Stopping,
         }
@@ -62,6 +66,10 @@ pub(crate) struct State {
     pub processes: HashMap<String, Arc<GuestProcess>>,
     /// The places on networks from boot to the end.
     pub links: Option<Links>,
+    /// The published ports from boot to the end.
+    pub forwarding: Forwarding,
+    /// The published ports as they are, if the system chose one.
+    pub published_ports: Vec<PublishPort>,
     /// Environment that is new at every start.
     pub environment: BTreeMap<String, String>,
     /// Whether the container's processes are frozen.
@@ -77,6 +85,8 @@ impl Default for State {
             guest: None,
             processes: HashMap::new(),
             links: None,
+            forwarding: Forwarding::default(),
+            published_ports: Vec::new(),
             environment: BTreeMap::new(),
             frozen: false,
             started: None,
@@ -137,6 +147,7 @@ impl State {
         ContainerStatus {
             state,
             networks: networks.unwrap_or_default(),
+            published_ports: self.published_ports.clone(),
             started_date: self.started,
             health: None,
         }

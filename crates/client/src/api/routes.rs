@@ -74,6 +74,12 @@ routes! {
     ContainerProcesses = "containerProcesses", TEN_SECONDS, ContainerReference => Vec<RunningProcess>;
     /// Writes what a container has changed of its image into the descriptor that comes with the request.
     ContainerChanges = "containerChanges", None, ContainerChangesRequest => ();
+    /// Makes the files of a tar archive, read from the descriptor that comes with the request, in a container.
+    ContainerCopyIn = "containerCopyIn", None, ContainerCopyInRequest => ();
+    /// Writes a tar archive of a path of a container into the descriptor that comes with the request.
+    ContainerCopyOut = "containerCopyOut", None, ContainerCopyOutRequest => ();
+    /// Writes a tar archive of a container's root file system into the descriptor that comes with the request.
+    ContainerExport = "containerExport", None, ContainerReference => ();
     /// The bytes on disk that deleting a container frees.
     ContainerDiskUsage = "containerDiskUsage", MINUTE, ContainerReference => u64;
     /// The disk space that images, containers and volumes take.
@@ -336,6 +342,33 @@ pub enum ChangesFormat {
     List,
     /// A tar archive that is an OCI layer.
     Layer,
+}
+
+/// What [`ContainerCopyIn`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerCopyInRequest {
+    /// The container's id.
+    pub id: String,
+    /// An absolute path in the container.
+    pub destination_path: String,
+    /// The name under which the source goes into a directory. The archive has one tree then, which may be called anything.
+    /// Without a name everything in the archive goes into the directory that the destination is.
+    pub source_name: Option<String>,
+    /// Whether that source is a directory.
+    pub source_is_directory: bool,
+}
+
+/// What [`ContainerCopyOut`] takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerCopyOutRequest {
+    /// The container's id.
+    pub id: String,
+    /// An absolute path in the container.
+    pub source_path: String,
+    /// What it is called in the archive.
+    pub name: String,
 }
 
 /// What [`Events`] takes.

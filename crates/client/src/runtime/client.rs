@@ -7,7 +7,7 @@ use container_ipc::{Call, Client, Endpoint, Error, Route};
 use container_resource::{ContainerStatistics, ContainerStatus, ExitStatus, RunningProcess};
 
 use super::routes::*;
-use crate::api::{ChangesOptions, StopOptions};
+use crate::api::{ChangesOptions, ContainerCopyInRequest, ContainerCopyOutRequest, StopOptions};
 use crate::phases::Phases;
 use crate::services;
 use crate::stdio::Stdio;
@@ -247,6 +247,42 @@ impl RuntimeClient {
         written
             .map(|_| ())
             .map_err(|error| error.wrap(format!("failed to read the changes of container {}", self.id)))
+    }
+
+    /// Makes the files of a tar archive in the container.
+    ///
+    /// # Errors
+    /// The archive or the destination is wrong.
+    pub async fn copy_in(&self, request: ContainerCopyInRequest, input: OwnedFd) -> Result<(), Error> {
+        self.with_file::<CopyIn>(request, input).await
+    }
+
+    /// Writes a tar archive of a path of the container into `output`.
+    ///
+    /// # Errors
+    /// The path does not exist, or `output` cannot be written.
+    pub async fn copy_out(&self, request: ContainerCopyOutRequest, output: OwnedFd) -> Result<(), Error> {
+        self.with_file::<CopyOut>(request, output).await
+    }
+
+    /// Writes a tar archive of the container's root file system into `output`.
+    ///
+    /// # Errors
+    /// `output` cannot be written.
+    pub async fn export(&self, output: OwnedFd) -> Result<(), Error> {
+        self.with_file::<Export>((), output).await
+    }
+
+    async fn with_file<R: Route<Response = ()>>(
+        &self,
+        request: R::Request,
+        file: OwnedFd,
+    ) -> Result<(), Error> {
+        let call = Call {
+            fds: vec![file],
+            ..Call::default()
+        };
+        self.client.call_with::<R>(request, call).await.map(|_| ())
     }
 
     /// Ends the helper.

@@ -9,7 +9,7 @@ use container_resource::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::api::{ChangesOptions, StopOptions, routes};
+use crate::api::{ChangesOptions, ContainerCopyInRequest, ContainerCopyOutRequest, StopOptions, routes};
 use crate::phases::Phases;
 use crate::stdio::StdioSet;
 use crate::stdio_log::Limits;
@@ -49,6 +49,15 @@ routes! {
     Processes = "dev.container.runtime/processes", TEN_SECONDS, () => Vec<RunningProcess>;
     /// Writes what the container has changed of its image into the descriptor that comes with the request.
     Changes = "dev.container.runtime/changes", None, ChangesOptions => ();
+    /// Makes the files of a tar archive, read from the descriptor that comes with the request, in the container. A container
+    /// that was not booted is booted for this alone.
+    CopyIn = "dev.container.runtime/copyIn", None, ContainerCopyInRequest => ();
+    /// Writes a tar archive of a path of the container into the descriptor that comes with the request. A container that
+    /// was not booted is booted for this alone.
+    CopyOut = "dev.container.runtime/copyOut", None, ContainerCopyOutRequest => ();
+    /// Writes a tar archive of the container's root file system into the descriptor that comes with the request. A
+    /// container that was not booted is booted for this alone.
+    Export = "dev.container.runtime/export", None, () => ();
     /// Ends the helper once every client has its output; a virtual machine that still runs is killed.
     Shutdown = "dev.container.runtime/shutdown", TEN_SECONDS, () => ();
 }
@@ -108,6 +117,24 @@ pub struct KillRequest {
     pub id: String,
     /// A Linux signal: name with or without `SIG`, any case, or number.
     pub signal: String,
+}
+
+/// What [`Health`] takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthRequest {
+    /// What the last reply said; absent for what is known now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<u64>,
+}
+
+/// What [`Health`] answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthReply {
+    /// What to ask with next.
+    pub seen: u64,
+    /// What is known; absent without a health check.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub health: Option<container_resource::health::Health>,
 }
 
 /// What [`Freeze`] takes.

@@ -96,6 +96,16 @@ impl Containers {
         Some(status)
     }
 
+    /// Ends a helper that was there for one call, whatever it is doing.
+    pub(super) async fn dismiss(&self, container: &Container, run: &Run) {
+        if matches!(timeout(LAST_ANSWER, run.client.shutdown()).await, Ok(Ok(()))) {
+            // Its connections end with the process.
+            let _ = timeout(LAST_ANSWER, run.client.closed()).await;
+        }
+        self.0.jobs.remove(&run.label).await;
+        remove_socket(&self.endpoint(container));
+    }
+
     /// Deletes a stopped container. The caller has its turn. What it gives ends when the disk is free again, which not
     /// everybody has to wait for.
     pub(super) async fn remove(&self, container: &Arc<Container>) -> Result<JoinHandle<()>, Error> {

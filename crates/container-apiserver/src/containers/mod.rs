@@ -7,6 +7,7 @@ mod delete;
 mod disk_usage;
 mod end;
 mod events;
+mod files;
 mod filter;
 mod freeze;
 mod ingest;

@@ -108,7 +108,7 @@ impl Containers {
     }
 
     /// Starts the helper's process and connects to it.
-    async fn launch(&self, container: &Container) -> Result<Run, Error> {
+    pub(super) async fn launch(&self, container: &Container) -> Result<Run, Error> {
         let id = &container.id;
         let handler = &container.record().configuration.runtime_handler;
         let label = services::helper_label(handler, Some(id));

@@ -3,6 +3,7 @@
 pub mod json;
 pub mod list;
 pub mod table;
+pub(crate) mod target;
 pub mod toml;
 pub mod yaml;
 

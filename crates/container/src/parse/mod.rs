@@ -3,6 +3,7 @@
 
 pub mod capability;
 pub mod change;
+pub mod copy;
 pub mod cpus;
 pub mod dns;
 pub mod env;

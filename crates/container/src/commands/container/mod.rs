@@ -35,7 +35,7 @@ pub mod wait;
 
 use clap::Subcommand;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 
 /// Commands about containers.
 #[derive(Subcommand, Debug, Clone)]
@@ -104,11 +104,11 @@ impl ContainerCommand {
     /// What the command reports.
     pub async fn run(self) -> Outcome {
         match self {
-            Self::Copy(_) => Err(Failure::absent("copy")),
+            Self::Copy(command) => command.run().await,
             Self::Create(command) => command.run().await,
             Self::Delete(command) => command.run().await,
             Self::Exec(command) => command.run().await,
-            Self::Export(_) => Err(Failure::absent("export")),
+            Self::Export(command) => command.run().await,
             Self::Inspect(command) => command.run().await,
             Self::Kill(command) => command.run().await,
             Self::List(command) => command.run().await,

@@ -1,17 +1,12 @@
 //! `container image save`: save images as an OCI layout tar.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
-
 use clap::Args;
 use container_client::images::find;
 use container_ipc::ErrorCode;
-use tempfile::NamedTempFile;
 
 use super::transfer_platform;
 use crate::error::{Failure, Outcome};
+use crate::output::target::Target;
 use crate::progress::Progress;
 use crate::services::Services;
 use crate::{log, output};
@@ -78,63 +73,4 @@ impl Save {
         self.references.iter().for_each(|name| print(name));
         Ok(0)
     }
-}
-
-/// Where the archive goes.
-enum Target<'a> {
-    /// Standard output.
-    Standard,
-    /// A device, a pipe, or anything else that cannot be replaced.
-    Special(File),
-    /// A file, which appears under its name when it is complete.
-    File(NamedTempFile, &'a Path),
-}
-
-impl<'a> Target<'a> {
-    fn open(path: Option<&'a str>) -> Result<Self, Failure> {
-        let Some(path) = path.map(Path::new) else {
-            return Ok(Self::Standard);
-        };
-        let opened = match path.metadata() {
-            Ok(metadata) if !metadata.is_file() => File::options().write(true).open(path).map(Self::Special),
-            _ => temporary(path).map(|file| Self::File(file, path)),
-        };
-        opened.map_err(|error| failure(path, &error))
-    }
-
-    fn descriptor(&self) -> Result<OwnedFd, Failure> {
-        let descriptor = match self {
-            Self::Standard => io::stdout().as_fd().try_clone_to_owned(),
-            Self::Special(file) => file.as_fd().try_clone_to_owned(),
-            Self::File(file, _) => file.as_file().as_fd().try_clone_to_owned(),
-        };
-        descriptor.map_err(|error| Failure::error(error.to_string()))
-    }
-
-    fn keep(self) -> Result<(), Failure> {
-        match self {
-            Self::File(file, path) => file
-                .persist(path)
-                .map(drop)
-                .map_err(|error| failure(path, &error.error)),
-            Self::Standard | Self::Special(_) => Ok(()),
-        }
-    }
-}
-
-/// A file beside `path`, with the mode that a new file gets.
-fn temporary(path: &Path) -> io::Result<NamedTempFile> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let directory = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty());
-    tempfile::Builder::new()
-        .prefix(".container-image-")
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(directory.unwrap_or(Path::new(".")))
-}
-
-fn failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::error(format!("failed to write {}: {error}", path.display()))
 }
