@@ -4,6 +4,7 @@
 use container_erofs::{Builder, Options};
 use container_resource::Reference;
 
+pub use container_dns::fuzzing::dns;
 pub use container_image_store::fuzzing::{challenge, documents};
 
 /// Applies a layer twice, the second time on top of itself: every whiteout, link and replaced file then meets a lower layer.

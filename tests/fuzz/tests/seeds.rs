@@ -29,6 +29,11 @@ fn challenge() {
 }
 
 #[test]
+fn dns() {
+    run("dns", container_fuzz::dns);
+}
+
+#[test]
 fn documents() {
     run("documents", container_fuzz::documents);
 }
