@@ -148,6 +148,8 @@ fn additional_options() {
         "--privileged",
         "--group-add",
         "1234",
+        "--group-add",
+        "video",
         "--pids-limit",
         "50",
         "--cpus",
@@ -180,6 +182,15 @@ fn additional_options() {
     assert!(
         value(&text, "groups").split(' ').any(|group| group == "1234"),
         "{text}"
+    );
+    assert!(
+        value(&text, "groups").split(' ').any(|group| group == "28"),
+        "{text}"
+    );
+    let unknown = system.fails(["run", "--rm", "--group-add", "nobodies", "busybox", "true"]);
+    assert!(
+        unknown.stderr.contains("no group entries for group nobodies"),
+        "{unknown:?}"
     );
     assert_eq!(value(&text, "pids"), "50");
     assert_eq!(value(&text, "cpu"), "150000 100000 2");

@@ -182,3 +182,72 @@ fn attached_commands_show_the_rest_and_end_with_the_container() {
     let stopped = system.fails(["attach", "shown"]);
     assert_eq!(stopped.stderr, "Error: container shown is not running\n");
 }
+
+#[test]
+fn attached_commands_write_to_the_process() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+
+    let system = System::start();
+    let script =
+        "while read line; do echo \"got $line\"; [ \"$line\" = quit ] && exit 5; done; echo end; exit 6";
+    system.ok([
+        "run", "-d", "-i", "--name", "reader", "busybox", "sh", "-c", script,
+    ]);
+    // The end of one's input is nobody else's, and --no-stdin keeps everything away from it.
+    let mut silent = system.command(["attach", "--no-stdin", "reader"]);
+    let mut silent = silent
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("attach");
+    let mut attach = || {
+        let mut command = system.command(["attach", "reader"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("attach");
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        (
+            child,
+            input.expect("a pipe"),
+            BufReader::new(output.expect("a pipe")),
+        )
+    };
+    let line = |output: &mut BufReader<_>| {
+        let mut line = String::new();
+        output.read_line(&mut line).expect("a line");
+        line
+    };
+    let (mut first, mut first_input, mut first_output) = attach();
+    first_input.write_all(b"one\n").expect("the pipe");
+    assert_eq!(line(&mut first_output), "got one\n");
+    drop(first_input);
+    let (mut second, mut second_input, mut second_output) = attach();
+    silent
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"not this\n")
+        .expect("the pipe");
+    second_input.write_all(b"two\n").expect("the pipe");
+    assert_eq!(line(&mut second_output), "got two\n");
+    assert_eq!(line(&mut first_output), "got two\n", "both see everything");
+    second_input.write_all(b"quit\n").expect("the pipe");
+    for child in [&mut first, &mut second, &mut silent] {
+        assert_eq!(container_tests::wait_at_most(child, Duration::from_secs(20)), 5);
+    }
+
+    let script = "while read line; do echo \"got $line\"; done; exit 7";
+    let mut terminal = system.command([
+        "run", "-d", "-i", "-t", "--name", "shell", "busybox", "sh", "-c", script,
+    ]);
+    assert!(terminal.stdout(Stdio::null()).status().expect("run").success());
+    let mut terminal = container_tests::Terminal::start(system.command(["attach", "shell"]), 80, 24);
+    terminal.press("hello\r");
+    terminal.expect("got hello");
+    // The end of the input, as the terminal in the container understands it.
+    terminal.press("\x04");
+    assert_eq!(terminal.wait(), 7);
+}

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::dns::DnsFlags;
+use super::health::HealthFlags;
 use super::values::Pull;
 
 /// Options for the container itself (`run`, `create`).
@@ -46,8 +47,15 @@ pub struct ManagementFlags {
     #[arg(long, value_name = "cmd")]
     pub entrypoint: Option<String>,
     /// Additional group of the process.
-    #[arg(long, value_name = "gid")]
-    pub group_add: Vec<u32>,
+    #[arg(
+        long,
+        value_name = "group",
+        help = "Additional group of the process: number or name"
+    )]
+    pub group_add: Vec<String>,
+    /// Health check.
+    #[command(flatten)]
+    pub health: HealthFlags,
     /// Host name in the container.
     #[arg(long, value_name = "hostname")]
     pub hostname: Option<String>,

@@ -1,6 +1,7 @@
 //! Option groups that several commands share, grouped as the help groups them.
 
 pub mod dns;
+pub mod health;
 pub mod image_fetch;
 pub mod logging;
 pub mod management;

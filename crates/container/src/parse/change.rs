@@ -3,7 +3,7 @@
 use container_ipc::Error;
 use container_resource::commit::ConfigurationChange;
 
-use super::invalid;
+use super::{health, invalid};
 
 /// Parses an instruction. `CMD` and `ENTRYPOINT` take a JSON list of words, or a line for the shell.
 ///
@@ -35,6 +35,7 @@ pub fn parse(text: &str) -> Result<ConfigurationChange, Error> {
             let (key, value) = pair()?;
             ConfigurationChange::Label(unquoted(&key).to_owned(), value)
         }
+        "HEALTHCHECK" => ConfigurationChange::HealthCheck(health::instruction(value)?),
         "EXPOSE" => ConfigurationChange::Expose(port(value)?),
         "STOPSIGNAL" => ConfigurationChange::StopSignal(value.to_owned()),
         "USER" => ConfigurationChange::User(value.to_owned()),
@@ -42,8 +43,8 @@ pub fn parse(text: &str) -> Result<ConfigurationChange, Error> {
         "WORKDIR" => ConfigurationChange::Workdir(value.to_owned()),
         _ => {
             return invalid(format!(
-                "invalid change '{text}': expected one of CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, \
-                 VOLUME, WORKDIR"
+                "invalid change '{text}': expected one of CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, \
+                 STOPSIGNAL, USER, VOLUME, WORKDIR"
             ));
         }
     })

@@ -7,6 +7,7 @@ pub mod copy;
 pub mod cpus;
 pub mod dns;
 pub mod env;
+pub mod health;
 pub mod host;
 pub mod journal;
 pub mod key_value;

@@ -30,7 +30,7 @@ pub fn parse(option: &str, text: &str, now: Timestamp) -> Result<Timestamp, Erro
 }
 
 /// Whole numbers with a unit, one after the other.
-fn duration(text: &str) -> Option<Duration> {
+pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;
     while !rest.is_empty() {

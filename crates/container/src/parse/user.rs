@@ -1,6 +1,9 @@
 //! `--user`, `--uid`, `--gid` (behaviour.md 9.10).
 
+use container_ipc::Error;
 use container_resource::User;
+
+use super::invalid;
 
 /// The user of a process and its supplementary groups. `default` applies when no option names a user.
 pub fn parse(user: Option<&str>, uid: Option<u32>, gid: Option<u32>, default: User) -> (User, Vec<u32>) {
@@ -12,6 +15,24 @@ pub fn parse(user: Option<&str>, uid: Option<u32>, gid: Option<u32>, default: Us
         (None, None, Some(gid)) => (default, vec![gid]),
         (None, None, None) => (default, Vec::new()),
     }
+}
+
+/// Further groups, as numbers and as names for the guest.
+///
+/// # Errors
+/// A name that no group can have.
+pub fn groups(texts: Vec<String>) -> Result<(Vec<u32>, Vec<String>), Error> {
+    let (mut numbers, mut names) = (Vec::new(), Vec::new());
+    for text in texts {
+        match text.parse() {
+            Ok(number) => numbers.push(number),
+            Err(_) if text.is_empty() || text.contains([',', ':', '\n']) => {
+                return invalid(format!("invalid group '{text}'"));
+            }
+            Err(_) => names.push(text),
+        }
+    }
+    Ok((numbers, names))
 }
 
 /// The user that an image names, else root.

@@ -15,8 +15,8 @@
 //! container gets the SIGPIPE that it would have got without one; the end of the socket alone means that this command has
 //! gone, which is no concern of the process.
 //!
-//! Input goes through a pipe. Only a detached process with `-i` gets standard input itself, when that is no terminal: this
-//! command will not be there to copy it.
+//! Input goes through a pipe. Only a detached process with `-i` gets standard input itself, when that is a file, a pipe or
+//! a socket: this command will not be there to copy it.
 
 mod session;
 mod signals;

@@ -35,50 +35,32 @@ pub struct Session {
 pub async fn start(
     api: &ApiClient,
     process: ProcessReference,
-    mut streams: Streams,
+    streams: Streams,
     attachment: Attachment,
 ) -> Result<(Session, Phases), Failure> {
-    let failed = |error: io::Error| Failure::error(format!("failed to set up the terminal: {error}"));
-    // From here on a signal is meant for the process.
-    let (signals, raw) = if attachment.takes_terminal() {
-        (
-            Signals::terminal().map_err(failed)?,
-            Some(RawMode::enter().map_err(failed)?),
-        )
-    } else {
-        (Signals::forwarded().map_err(failed)?, None)
-    };
-    let phases = api.start_process(process.clone()).await?;
-    streams.begin_input().map_err(failed)?;
-    let session = Session {
-        api: api.clone(),
-        process,
-        streams,
-        signals,
-        raw,
-        patience: Some(PATIENCE),
-    };
-    if session.raw.is_some() {
-        session.resize();
-    }
+    let mut session = Session::new(api, process, streams, attachment)?;
+    let phases = api.start_process(session.process.clone()).await?;
+    session.begin()?;
     Ok((session, phases))
 }
 
-/// Waits for a process that runs already; its input is somebody else's.
+/// Takes part in a process that runs already and whose streams are connected.
 ///
 /// # Errors
-/// Signals cannot be caught.
-pub fn join(api: &ApiClient, process: ProcessReference, streams: Streams) -> Result<Session, Failure> {
-    let signals =
-        Signals::forwarded().map_err(|error| Failure::error(format!("failed to catch signals: {error}")))?;
-    Ok(Session {
-        api: api.clone(),
-        process,
-        streams,
-        signals,
-        raw: None,
-        patience: Some(PATIENCE),
-    })
+/// The terminal cannot be made raw.
+pub fn join(
+    api: &ApiClient,
+    process: ProcessReference,
+    streams: Streams,
+    attachment: Attachment,
+) -> Result<Session, Failure> {
+    let mut session = Session::new(api, process, streams, attachment)?;
+    session.begin()?;
+    Ok(session)
+}
+
+fn failed(error: io::Error) -> Failure {
+    Failure::error(format!("failed to set up the terminal: {error}"))
 }
 
 /// Checks what [`start`] will need, before anything is created.
@@ -102,6 +84,40 @@ enum End {
 }
 
 impl Session {
+    /// From here on a signal is meant for the process.
+    fn new(
+        api: &ApiClient,
+        process: ProcessReference,
+        streams: Streams,
+        attachment: Attachment,
+    ) -> Result<Self, Failure> {
+        let (signals, raw) = if attachment.takes_terminal() {
+            (
+                Signals::terminal().map_err(failed)?,
+                Some(RawMode::enter().map_err(failed)?),
+            )
+        } else {
+            (Signals::forwarded().map_err(failed)?, None)
+        };
+        Ok(Self {
+            api: api.clone(),
+            process,
+            streams,
+            signals,
+            raw,
+            patience: Some(PATIENCE),
+        })
+    }
+
+    /// The process runs.
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.streams.begin_input().map_err(failed)?;
+        if self.raw.is_some() {
+            self.resize();
+        }
+        Ok(())
+    }
+
     /// Signals are passed on however many there are; nothing lets the user out early.
     #[must_use]
     pub fn without_escape(mut self) -> Self {

@@ -1,6 +1,6 @@
 //! What connects this process and the runtime helper, and the threads that serve it.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::thread;
 use container_client::Stdio;
 use container_client::stdio::NOBODY_READS;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
@@ -39,7 +40,10 @@ pub fn open(attachment: Attachment) -> io::Result<(Stdio, Streams)> {
     };
     if attachment.detached {
         let stdin = io::stdin();
-        if attachment.interactive && !stdin.is_terminal() {
+        // Neither a terminal nor /dev/null is worth it: the one is somebody's, and clients may come to take part later.
+        let stat = rustix::fs::fstat(&stdin)?;
+        let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+        if attachment.interactive && !is_device {
             far.stdin = Some(stdin.as_fd().try_clone_to_owned()?);
         }
         return Ok((far, near));

@@ -1,4 +1,4 @@
-//! `container attach`: show what a running container writes, and end with it. Apple's tool has no such command.
+//! `container attach`: take part in a running container's process, and end with it. Apple's tool has no such command.
 
 use clap::Args;
 use container_client::api::ProcessReference;
@@ -13,6 +13,9 @@ use crate::flags::logging::LoggingFlags;
 /// Arguments of `container attach`.
 #[derive(Args, Debug, Clone)]
 pub struct Attach {
+    /// Leave the input alone.
+    #[arg(long, help = "Do not pass standard input on")]
+    pub no_stdin: bool,
     /// Logging.
     #[command(flatten)]
     pub logging: LoggingFlags,
@@ -30,16 +33,17 @@ impl Attach {
             return Err(Failure::error(format!("container {id} is not running")));
         }
         let attachment = Attachment {
-            interactive: false,
+            interactive: container.configuration.open_stdin && !self.no_stdin,
             tty: container.configuration.init_process.terminal,
             detached: false,
         };
+        process::check(attachment)?;
         let (stdio, streams) = process::open(attachment).map_err(no_streams)?;
         api.attach(&id, stdio).await?;
         let process = ProcessReference {
             process_identifier: id.clone(),
             id,
         };
-        process::join(&api, process, streams)?.attend().await
+        process::join(&api, process, streams, attachment)?.attend().await
     }
 }

@@ -24,8 +24,8 @@ pub struct Commit {
         short = 'c',
         long,
         value_name = "instruction",
-        help = "Change the image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or \
-                WORKDIR, as in a Dockerfile"
+        help = "Change the image's configuration: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, \
+                VOLUME or WORKDIR, as in a Dockerfile"
     )]
     pub change: Vec<String>,
     /// Why.

@@ -9,8 +9,8 @@ use container_resource::image::ImageConfiguration;
 use container_resource::network::{AttachmentOptions, DEFAULT_NETWORK};
 use container_resource::{
     AttachmentConfiguration, ContainerConfiguration, DnsConfiguration, ExtraHost, Filesystem,
-    ImageDescription, Journal, Platform, ProcessConfiguration, Resources, RestartPolicy, Rlimit, name, paths,
-    time,
+    ImageDescription, Journal, Platform, ProcessConfiguration, PublishPort, PublishSocket, Resources,
+    RestartPolicy, Rlimit, name, paths, time,
 };
 use oci_spec::image::Config;
 
@@ -22,7 +22,8 @@ use crate::flags::resource::ResourceFlags;
 use crate::parse::env::Environment;
 use crate::parse::mount::Mount;
 use crate::parse::{
-    capability, cpus, dns, health, host, journal, label, memory, network, path_list, sysctl, ulimit, user,
+    capability, cpus, dns, health, host, journal, label, memory, network, path_list, publish, publish_socket,
+    sysctl, ulimit, user,
 };
 
 /// The MTU of interfaces, in bytes.
@@ -40,6 +41,8 @@ pub(super) struct Options {
     labels: BTreeMap<String, String>,
     /// What is to be mounted, volumes by name.
     pub(super) mounts: Vec<Mount>,
+    published_ports: Vec<PublishPort>,
+    published_sockets: Vec<PublishSocket>,
     /// The networks it is to be on.
     pub(super) networks: Vec<AttachmentConfiguration>,
     dns: Option<DnsConfiguration>,
@@ -119,6 +122,8 @@ impl Options {
             resources: resources(resource, management, system)?,
             labels: label::parse(&management.label)?,
             mounts: mounts::parse(management)?,
+            published_ports: publish::parse_all(&management.publish)?,
+            published_sockets: published_sockets(&management.publish_socket)?,
             networks: networks(&management.network, &id, domain)?,
             dns: dns::parse(&management.dns, management.no_dns, domain).map_err(Failure::Usage)?,
             cap_add: capability::parse(&[privileges, management.cap_add.clone()].concat())?,
@@ -169,8 +174,8 @@ impl Options {
             resources: self.resources,
             init_process: self.process.configure(&config, arguments)?,
             mounts,
-            published_ports: Vec::new(),
-            published_sockets: Vec::new(),
+            published_ports: self.published_ports,
+            published_sockets: self.published_sockets,
             networks: self.networks,
             dns: self.dns,
             labels: self.labels,
@@ -291,6 +296,23 @@ fn pids_limit(limit: Option<i64>) -> Result<Option<u32>, Failure> {
     let valid = u32::try_from(limit).ok().filter(|limit| *limit > 0);
     let error = || Failure::error(format!("invalid limit of processes '{limit}'"));
     valid.ok_or_else(error).map(Some)
+}
+
+/// The sockets of `--publish-socket`, none of which is in use now.
+fn published_sockets(texts: &[String]) -> Result<Vec<PublishSocket>, Failure> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let directory = std::env::current_dir()
+        .map_err(|error| Failure::error(format!("failed to find the current directory: {error}")))?;
+    texts
+        .iter()
+        .map(|text| {
+            let socket = publish_socket::parse(text, &directory)?;
+            publish_socket::check_host(Path::new(&socket.host_path))?;
+            Ok(socket)
+        })
+        .collect()
 }
 
 fn networks(texts: &[String], id: &str, domain: Option<&str>) -> Result<Vec<AttachmentConfiguration>, Error> {
@@ -492,7 +514,6 @@ mod tests {
                 "--journal none x",
                 "invalid journal mode 'none': must be writeback, ordered, or journal",
             ),
-            ("-p 80:80 x", "--publish: this version does not have it yet"),
             ("-v data:x x", "mount destination 'x' must be an absolute path"),
             (
                 "--network other --network other,mtu=1500 x",

@@ -13,7 +13,7 @@ use crate::services::Services;
 use crate::flags::logging::LoggingFlags;
 
 /// The actions, for messages.
-const ACTIONS: [Action; 8] = [
+const ACTIONS: [Action; 9] = [
     Action::Create,
     Action::Start,
     Action::Die,
@@ -22,6 +22,7 @@ const ACTIONS: [Action; 8] = [
     Action::Unpause,
     Action::Rename,
     Action::Update,
+    Action::HealthStatus,
 ];
 
 /// Arguments of `container events`.

@@ -102,6 +102,7 @@ fn configure(
         terminal: flags.tty,
         user,
         supplemental_groups,
+        supplemental_group_names: init.supplemental_group_names,
         rlimits,
     })
 }
@@ -137,6 +138,7 @@ mod tests {
                 user_string: "app".to_owned(),
             },
             supplemental_groups: vec![5],
+            supplemental_group_names: vec!["audio".to_owned()],
             rlimits: vec![limit("NOFILE", 1), limit("CORE", 2)],
         };
         let (_, command) = exec.target.split();
@@ -159,6 +161,7 @@ mod tests {
             }
         );
         assert_eq!((process.supplemental_groups, process.rlimits.len()), (vec![5], 2));
+        assert_eq!(process.supplemental_group_names, ["audio"]);
         assert!(!process.terminal);
     }
 

@@ -71,7 +71,7 @@ pub enum ContainerCommand {
     Stop(Box<stop::Stop>),
     /// Delete all stopped containers.
     Prune(Box<prune::Prune>),
-    /// Show what a running container writes, and end with it.
+    /// Take part in the process of a running container, and end with it.
     Attach(Box<attach::Attach>),
     /// Make an image of what a container has changed of its own.
     Commit(Box<commit::Commit>),

@@ -125,23 +125,23 @@ async fn refuse_taken(api: &ApiClient, id: &str) -> Result<(), Error> {
     Err(Error::exists(format!("container with id {id} already exists")))
 }
 
-fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
-    /// Finds a network that is not there before anything is fetched. The built-in one is.
-    async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> Result<(), Error> {
-        if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
-            return Ok(());
-        }
-        let known = api.networks().await?;
-        let unknown = wanted
-            .iter()
-            .find(|wanted| known.iter().all(|network| network.id != wanted.network));
-        match unknown {
-            Some(unknown) => Err(Error::not_found(format!("network {} not found", unknown.network))),
-            None => Ok(()),
-        }
+/// Finds a network that is not there before anything is fetched. The built-in one is.
+async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> Result<(), Error> {
+    if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
+        return Ok(());
     }
 
+    let known = api.networks().await?;
+    let unknown = wanted
+        .iter()
+        .find(|wanted| known.iter().all(|network| network.id != wanted.network));
+    match unknown {
+        Some(unknown) => Err(Error::not_found(format!("network {} not found", unknown.network))),
+        None => Ok(()),
+    }
+}
     let variable = std::env::var(platform::VARIABLE).ok();
+fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
     let chosen = platform::for_container(
         flags.platform.as_deref(),
         &flags.os,
