@@ -157,6 +157,11 @@ impl Leases {
         self.current.iter().find(|lease| lease.is_named(&name, domain))
     }
 
+    /// All leases.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lease> {
+        self.current.iter()
+    }
+
     /// The lease of the very host name `hostname`.
     pub(crate) fn of(&self, hostname: &str) -> Option<&Lease> {
         let name = plain_name(hostname);

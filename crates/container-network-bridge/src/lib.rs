@@ -9,6 +9,9 @@
 mod error;
 pub mod holder;
 mod lease;
+mod local;
+mod name_server;
+mod names;
 mod network;
 mod nft;
 mod pool;

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -10,6 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::holder::{Holder, Order};
+use crate::lease::Leases;
+use crate::local::LocalDomains;
+use crate::name_server::NameServer;
+use crate::names::NetworkNames;
 use crate::settings::Settings;
 use crate::uplink::{self, Uplink};
 
@@ -24,6 +28,7 @@ const PROGRAM: &str = "/proc/self/exe";
 pub struct Network {
     settings: Settings,
     program: PathBuf,
+    names: Arc<NetworkNames>,
     state: Mutex<State>,
 }
 
@@ -34,6 +39,7 @@ struct State {
     former: Option<Arc<Uplink>>,
     /// Descriptors of the namespaces, which keep them if the holder dies.
     namespaces: Vec<OwnedFd>,
+    name_server: Option<NameServer>,
     ended: bool,
 }
 
@@ -47,8 +53,14 @@ struct Up {
 impl Network {
     /// The network that `settings` describe. Nothing is made yet.
     pub fn new(settings: Settings) -> Self {
+        let names = NetworkNames {
+            settings: settings.clone(),
+            leases: Arc::new(std::sync::Mutex::new(Leases::open(&settings))),
+            local: Arc::new(LocalDomains::open(&settings.app_root)),
+        };
         Self {
             settings,
+            names: Arc::new(names),
             program: PROGRAM.into(),
             state: Mutex::default(),
         }
@@ -64,6 +76,11 @@ impl Network {
     /// What the network is asked to be.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Who has which address and which names.
+    pub(crate) fn leases(&self) -> MutexGuard<'_, Leases> {
+        self.names.leases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has everything there, and gives the connection to the holder.
@@ -92,7 +109,13 @@ impl Network {
             addresses: self.settings.gateways().to_vec(),
         };
         holder.call(bridge).await.map_err(failed)?;
-        let uplink = Uplink::ensure(&self.settings, &holder, state.former.as_deref(), &[]).await;
+        if state.name_server.is_none() {
+            let server = NameServer::start(Arc::clone(&self.names), &holder).await;
+            state.name_server =
+                Some(server.map_err(|error| Error::Holder(self.settings.id.clone(), error.to_string()))?);
+        }
+        let localhosts = self.names.local.addresses();
+        let uplink = Uplink::ensure(&self.settings, &holder, state.former.as_deref(), &localhosts).await;
         let uplink = uplink.map_err(|error| Error::Holder(self.settings.id.clone(), error.to_string()))?;
         let up = Up {
             holder,
@@ -111,6 +134,11 @@ impl Network {
             None => {
                 let (root, id) = (&self.settings.app_root, &self.settings.id);
                 let started = Holder::start(&self.program, &endpoint, root, id, &state.namespaces).await;
+                if started.is_err() || state.namespaces.is_empty() {
+                    // The next one gets new namespaces.
+                    state.namespaces.clear();
+                    state.name_server = None;
+                }
                 started.map_err(|reason| Error::Holder(id.clone(), reason))?
             }
         };
@@ -120,6 +148,32 @@ impl Network {
 
     /// Keeps the network in order until `stop`.
     pub async fn keep_up(&self, stop: CancellationToken) {
+        tokio::select! {
+            () = self.repair(stop.clone()) => {}
+            () = self.follow_local_domains() => stop.cancelled().await,
+        }
+    }
+
+    /// Has rules follow the domains that stand for the host's loopback.
+    async fn follow_local_domains(&self) {
+        let followed = self.names.local.follow(async || {
+            let up = self.state.lock().await.up.clone();
+            let localhosts = self.names.local.addresses();
+            if let Some(up) = up
+                && let Err(error) = up
+                    .uplink
+                    .load_rules(&self.settings, &up.holder, &localhosts)
+                    .await
+            {
+                tracing::error!(%error, "failed to let names lead to the host");
+            }
+        });
+        if let Err(error) = followed.await {
+            tracing::error!(%error, "cannot follow the domains that stand for the host");
+        }
+    }
+
+    async fn repair(&self, stop: CancellationToken) {
         let mut pause = PAUSES.0;
         loop {
             let since = tokio::time::Instant::now();
@@ -169,5 +223,6 @@ impl Network {
             }
         }
         state.namespaces.clear();
+        state.name_server = None;
     }
 }

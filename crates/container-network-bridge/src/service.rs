@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use container_client::network::{AllocateRequest, SocketsRequest};
@@ -30,7 +30,6 @@ pub struct Service(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     network: Network,
-    leases: Mutex<Leases>,
     /// Held while an address is given out or taken back, with its tap device.
     exchange: tokio::sync::Mutex<()>,
     stop: CancellationToken,
@@ -39,10 +38,8 @@ struct Inner {
 impl Service {
     /// Serves `network` until `stop`.
     pub fn new(network: Network, stop: CancellationToken) -> Self {
-        let leases = Leases::open(network.settings());
         Self(Arc::new(Inner {
             network,
-            leases: Mutex::new(leases),
             exchange: tokio::sync::Mutex::default(),
             stop,
         }))
@@ -59,7 +56,7 @@ impl Service {
     }
 
     fn leases(&self) -> MutexGuard<'_, Leases> {
-        self.0.leases.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.network.leases()
     }
 
     pub(crate) async fn status(&self) -> Result<NetworkStatus, Error> {
