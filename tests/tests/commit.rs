@@ -87,7 +87,10 @@ fn an_image_has_what_its_container_changed() {
     let seen = system.ok(["exec", "writer", "sh", "-c", LOOK]);
     assert_eq!(system.ok(["run", "--rm", "changed:v1", "sh", "-c", LOOK]), seen);
     assert!(seen.contains("new/deep directory 755 7:8 2"), "{seen}");
-    assert!(seen.contains("new/null character special file 644 0:0 1 1:3"), "{seen}");
+    assert!(
+        seen.contains("new/null character special file 644 0:0 1 1:3"),
+        "{seen}"
+    );
     assert!(seen.contains("new/deep/file regular file 4755 0:0 2"), "{seen}");
     assert_eq!(system.ok(["run", "--rm", "changed:v1"]), "committed hello");
     assert_eq!(system.ok(["run", "--rm", "changed:v1", "pwd"]), "/new");
@@ -125,6 +128,19 @@ fn an_image_has_what_its_container_changed() {
         "/new/deep\n/new/deep/other"
     );
     assert_eq!(system.fails(["run", "--rm", &name, "cat", "/new/hard"]).code, 1);
+
+    // A stopped container has the same, and is stopped afterwards.
+    system.ok(["kill", "writer"]);
+    let stopped = system.ok(["diff", "writer"]);
+    assert_eq!(stopped, system.ok(["diff", "writer"]));
+    for expected in ["A /new/deep/file", "D /var/spool"] {
+        assert!(stopped.lines().any(|line| line == expected), "{stopped}");
+    }
+    system.ok(["commit", "writer", "of-stopped"]);
+    assert_eq!(system.state("writer"), "stopped");
+    assert_eq!(system.ok(["run", "--rm", "of-stopped", "sh", "-c", LOOK]), seen);
+    system.ok(["create", "--name", "fresh", "busybox"]);
+    assert_eq!(system.ok(["diff", "fresh"]), "");
 
     let wrong = system.fails(["commit", "-c", "RUN true", "writer"]);
     assert!(

@@ -25,7 +25,7 @@ pub(crate) struct Files {
     /// The container's own view of its files, mounts included.
     root: String,
     /// Whether the machine is there for this alone.
-    offline: bool,
+    pub offline: bool,
 }
 
 impl Runtime {
@@ -134,7 +134,7 @@ impl Runtime {
     }
 
     /// Does `work` unless somebody wants the machine to end before that is done.
-    async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         tokio::select! {
             done = work => done,
             () = self.power_off.cancelled() => {

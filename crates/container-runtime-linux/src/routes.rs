@@ -102,11 +102,10 @@ pub fn router(runtime: &Arc<Runtime>) -> Router {
         })
         .route::<Changes, _, _>(move |mut request| {
             let runtime = changes.clone();
-            async move {
-                let output = request.fds.pop();
-                let output = output.ok_or_else(|| Error::invalid_argument("missing output file"))?;
-                runtime.changes(request.payload, output).await.map(Reply::from)
-            }
+            detached(async move {
+                let output = only(&mut request.fds)?;
+                runtime.changes(request.payload, output).await
+            })
         })
         .route::<CopyIn, _, _>(move |mut request| {
             let runtime = copy_in.clone();

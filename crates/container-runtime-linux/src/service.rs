@@ -1,10 +1,8 @@
 //! The helper's life: boot, processes, end (behaviour reference, 11 and 27.5).
 
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use container_client::api::ChangesOptions;
 use container_client::bundle::StartRecord;
 use container_client::phases::{Phases, Stopwatch};
 use container_client::runtime::{BootstrapRequest, CreateProcessRequest};
@@ -22,7 +20,7 @@ use crate::health::{Watched, keep_checking};
 use crate::machine;
 use crate::process::{Guest, GuestProcess};
 use crate::state::{State, Step};
-use crate::{changes, error, guest, publish, sockets, spec, statistics, volumes};
+use crate::{error, guest, publish, sockets, spec, statistics, volumes};
 
 /// The length of the boot log, in bytes, beyond which a start begins it anew: some hundred starts.
 const BOOT_LOG_LIMIT: u64 = 4 << 20;
@@ -429,16 +427,6 @@ impl Runtime {
     pub async fn processes(&self) -> Result<Vec<RunningProcess>, Error> {
         let guest = self.state().running_guest("list processes")?;
         statistics::processes(&guest).await
-    }
-
-    /// Writes what the container has changed of its image to `output`.
-    ///
-    /// # Errors
-    /// The container does not run, or its changes cannot be read or written.
-    pub async fn changes(&self, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
-        let guest = self.state().running_guest("read changes")?;
-        let _turn = self.freezing.lock().await;
-        changes::write(&guest, &self.container.configuration, options, output).await
     }
 
     /// The guest of a container that is up, with its init process if that was started; `None` when the machine may be

@@ -309,7 +309,7 @@ impl ApiClient {
     /// Writes what a container has changed of its image into `output`.
     ///
     /// # Errors
-    /// The container is not known or does not run, or its agent does not know how.
+    /// The container is not known, or its agent does not know how.
     pub async fn changes(&self, id: &str, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
         let request = ContainerChangesRequest {
             id: id.to_owned(),

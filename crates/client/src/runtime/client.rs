@@ -237,7 +237,7 @@ impl RuntimeClient {
     /// Writes what the container has changed of its image into `output`.
     ///
     /// # Errors
-    /// The container does not run, or `output` cannot be written.
+    /// The machine does not come up, or `output` cannot be written.
     pub async fn changes(&self, options: ChangesOptions, output: OwnedFd) -> Result<(), Error> {
         let call = Call {
             fds: vec![output],

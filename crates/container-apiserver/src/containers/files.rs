@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use container_client::RuntimeClient;
-use container_client::api::{ContainerCopyInRequest, ContainerCopyOutRequest};
+use container_client::api::{ContainerChangesRequest, ContainerCopyInRequest, ContainerCopyOutRequest};
 use container_ipc::Error;
 
 use super::Containers;
@@ -54,6 +54,22 @@ impl Containers {
         let output = only(files)?;
         self.on_helper(id, false, |helper| async move { helper.export(output).await })
             .await
+    }
+
+    /// Writes what a container has changed of its image.
+    ///
+    /// # Errors
+    /// The container is not known, or the helper's.
+    pub(crate) async fn changes(
+        &self,
+        request: ContainerChangesRequest,
+        files: Vec<OwnedFd>,
+    ) -> Result<(), Error> {
+        let (id, output) = (request.id, only(files)?);
+        self.on_helper(&id, false, move |helper| async move {
+            helper.changes(request.options, output).await
+        })
+        .await
     }
 
     /// Calls the helper of a container. One that does not run gets a helper for this call alone: nobody can start or

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use container_client::api::{ContainerChangesRequest, ContainerFilter};
+use container_client::api::ContainerFilter;
 use container_ipc::Error;
 use container_resource::{ContainerSnapshot, ContainerStatistics, RunningProcess};
 
@@ -47,21 +47,6 @@ impl Containers {
     pub(crate) async fn processes(&self, id: &str) -> Result<Vec<RunningProcess>, Error> {
         let run = self.find(id)?.live().await?;
         run.client.processes().await
-    }
-
-    /// Writes what a container has changed of its image into `output`.
-    ///
-    /// # Errors
-    /// The container is not known or does not run.
-    pub(crate) async fn changes(
-        &self,
-        request: ContainerChangesRequest,
-        output: Vec<OwnedFd>,
-    ) -> Result<(), Error> {
-        let [output] =
-            <[OwnedFd; 1]>::try_from(output).map_err(|_| Error::invalid_argument("missing output file"))?;
-        let run = self.find(&request.id)?.live().await?;
-        run.client.changes(request.options, output).await
     }
 
     /// A running container's counters.
