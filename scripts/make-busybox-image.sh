@@ -2,16 +2,29 @@
 # Makes an OCI archive of a `busybox` image from Debian's busybox-static, for
 # machines that reach no registry, and for the tests.
 #
-#   make-busybox-image.sh [OUTPUT [NAME]]
+#   make-busybox-image.sh [--arch arm64] [OUTPUT [NAME]]
 #
-# OUTPUT is build/busybox.tar, NAME docker.io/library/busybox:latest by default.
+# OUTPUT is build/busybox.tar (build/busybox-arm64.tar), NAME
+# docker.io/library/busybox:latest by default.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/oci.sh"
 
-output=${1:-$root/build/busybox.tar} name=${2:-docker.io/library/busybox:latest}
+arch=$(dpkg --print-architecture) suffix=
+if [ "${1:-}" = --arch ]; then
+  [ "$2" = "$arch" ] || suffix=-$2
+  arch=$2; shift 2
+fi
+output=${1:-$root/build/busybox$suffix.tar} name=${2:-docker.io/library/busybox:latest}
 apt_install busybox-static
 binary=$(dpkg -L busybox-static | grep -m1 '/bin/busybox$')
+# Other architectures' programs do not run here, but they have the same applets.
+lister=$binary
+if [ -n "$suffix" ]; then
+  . "$(dirname "$0")/cross.sh"
+  binary=$target_home/foreign/$arch/bin/busybox
+  [ -e "$binary" ] || { mkdir -p "$target_home"; unpack "$target_home/foreign/$arch" "busybox-static:$arch"; }
+fi
 [ ! -e "$output" ] || [ $# -gt 1 ] || [ "$output" -ot "$binary" ] || [ "$output" -ot "$0" ] || exit 0
 
 tree=$(mktemp -d)
@@ -22,7 +35,7 @@ mkdir -m 1777 "$tree/tmp" "$tree/var/tmp"
 mkdir -m 0700 "$tree/root"
 cp "$binary" "$tree/bin/busybox"
 chmod 0755 "$tree/bin/busybox"
-"$binary" --list | while read -r applet; do
+"$lister" --list | while read -r applet; do
   [ "$applet" = busybox ] || ln "$tree/bin/busybox" "$tree/bin/$applet"
 done
 ln -s ../../bin/env "$tree/usr/bin/env"
@@ -67,6 +80,6 @@ E
 printf 'passwd: files\ngroup: files\nhosts: files dns\n' > "$tree/etc/nsswitch.conf"
 chmod 0644 "$tree"/etc/*
 
-oci_archive "$tree" "$name" "$(dpkg --print-architecture)" "$(stat -c %Y "$binary")" \
+oci_archive "$tree" "$name" "$arch" "$(stat -c %Y "$binary")" \
   '{"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"Cmd":["sh"]}' "$output"
 say "$output: $(stat -c %s "$output") bytes, $name"

@@ -141,7 +141,7 @@ async fn power_on(
 ) -> Result<(Box<dyn VirtualMachine>, Connection), RuntimeError> {
     let configuration = &container.configuration;
     let config = VmConfig {
-        architecture: if configuration.platform.architecture == "arm64" {
+        architecture: if container.kernel.platform.architecture == "arm64" {
             Architecture::Aarch64
         } else {
             Architecture::X86_64

@@ -65,6 +65,20 @@ pub fn for_transfer(
     parse(&text).map(Chosen::option).map(Some)
 }
 
+/// The platform of the virtual machine for containers of the platform `container`: that of its kernel and its agent.
+///
+/// A kernel runs programs of its architecture, and the 32-bit ones of the one before. QEMU emulates what the host is not;
+/// Virtualization.framework runs kernels of the host alone, and what Rosetta runs for them.
+pub fn of_machine(container: &Platform) -> Platform {
+    let host = Platform::linux_host();
+    match container.architecture.as_str() {
+        _ if cfg!(target_os = "macos") => host,
+        "amd64" | "386" => Platform::new("linux", "amd64", None),
+        "arm64" | "arm" => Platform::new("linux", "arm64", None),
+        _ => host,
+    }
+}
+
 fn parse(text: &str) -> Result<Platform, Error> {
     text.parse()
         .map_err(|_| Error::invalid_argument(format!("invalid platform \"{text}\"")))
@@ -147,5 +161,15 @@ mod tests {
             container(None, None, Some("x")),
             Err("invalid platform \"x\" in CONTAINER_DEFAULT_PLATFORM environment variable".to_owned())
         );
+    }
+
+    #[test]
+    #[cfg(not(target_os = "macos"))]
+    fn machines_run_what_their_containers_are() {
+        let machine = |text: &str| text.parse().map(|platform| of_machine(&platform).to_string());
+        assert_eq!(machine("linux/arm64"), Ok("linux/arm64".to_owned()));
+        assert_eq!(machine("linux/arm/v7"), Ok("linux/arm64".to_owned()));
+        assert_eq!(machine("linux/386"), Ok("linux/amd64".to_owned()));
+        assert_eq!(machine("linux/riscv64"), Ok(Platform::linux_host().to_string()));
     }
 }

@@ -75,8 +75,9 @@ pub(super) async fn prepare(
     progress.step("Unpacking image");
     images.unpack(&image, Some(&platform), progress.sender()).await?;
     progress.step("Fetching kernel");
-    let kernel = kernel(api, asked.management).await?;
-    let init_image = init_image(&images, asked.management, &system, &how, progress).await?;
+    let machine = platform::of_machine(&platform);
+    let kernel = kernel(api, asked.management, machine.clone()).await?;
+    let init_image = init_image(&images, asked.management, &system, machine, &how, progress).await?;
     // Last, so that what fails before leaves no volume behind.
     let mounts = mounts::resolve(api, std::mem::take(&mut options.mounts)).await?;
     let health_check = health_check(&images, &variant).await?;
@@ -130,7 +131,6 @@ async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> 
     if wanted.iter().all(|wanted| wanted.network == DEFAULT_NETWORK) {
         return Ok(());
     }
-
     let known = api.networks().await?;
     let unknown = wanted
         .iter()
@@ -140,8 +140,9 @@ async fn check_networks(api: &ApiClient, wanted: &[AttachmentConfiguration]) -> 
         None => Ok(()),
     }
 }
-    let variable = std::env::var(platform::VARIABLE).ok();
+
 fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
+    let variable = std::env::var(platform::VARIABLE).ok();
     let chosen = platform::for_container(
         flags.platform.as_deref(),
         &flags.os,
@@ -155,9 +156,8 @@ fn chosen_platform(flags: &ManagementFlags) -> Result<Platform, Error> {
     Ok(chosen.platform)
 }
 
-/// The kernel runs on this host, whatever the container is made for.
-async fn kernel(api: &ApiClient, flags: &ManagementFlags) -> Result<Kernel, Failure> {
-    let platform = Platform::linux_host();
+/// The kernel of a machine of that platform.
+async fn kernel(api: &ApiClient, flags: &ManagementFlags, platform: Platform) -> Result<Kernel, Failure> {
     let mut kernel = match &flags.kernel {
         None => api.default_kernel(&platform).await.map_err(|error| match error.code {
             ErrorCode::NotFound => Error::not_found(format!(
@@ -191,6 +191,7 @@ async fn init_image(
     images: &ImagesClient,
     flags: &ManagementFlags,
     system: &SystemConfiguration,
+    platform: Platform,
     how: &Fetch<'_>,
     progress: &Progress,
 ) -> Result<Option<String>, Failure> {
@@ -201,7 +202,6 @@ async fn init_image(
     else {
         return Ok(None);
     };
-    let platform = Platform::linux_host();
     progress.step("Fetching init image");
     let (image, _) = images.fetch(text, &platform, how, progress.sender()).await?;
     progress.step("Unpacking init image");

@@ -75,18 +75,18 @@ impl Switch for Accel {
 /// `-cpu`: the processor's model.
 pub(in crate::qemu) struct Cpu {
     pub(in crate::qemu) model: &'static str,
-    /// Features that are taken away.
-    pub(in crate::qemu) off: Vec<&'static str>,
+    /// Features that are added or taken away.
+    pub(in crate::qemu) features: Vec<(&'static str, bool)>,
 }
 
 impl Switch for Cpu {
     const NAME: &'static str = "-cpu";
 
     fn value(&self) -> String {
-        self.off
+        self.features
             .iter()
-            .fold(Options::new(self.model), |options, feature| {
-                options.switch(feature, false)
+            .fold(Options::new(self.model), |options, (feature, on)| {
+                options.switch(feature, *on)
             })
             .into_value()
     }
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(
             Cpu {
                 model: "max",
-                off: vec![]
+                features: vec![]
             }
             .value(),
             "max"
@@ -150,10 +150,10 @@ mod tests {
         assert_eq!(
             Cpu {
                 model: "host",
-                off: vec!["vmx", "svm"]
+                features: vec![("vmx", false), ("svm", false), ("x", true)]
             }
             .value(),
-            "host,vmx=off,svm=off"
+            "host,vmx=off,svm=off,x=on"
         );
         assert_eq!(Smp { cpus: 3 }.value(), "cpus=3");
     }

@@ -24,22 +24,43 @@ pub(super) trait Switch {
 }
 
 /// A command line that grows.
-#[derive(Debug, Default)]
-pub(super) struct CommandLine(Vec<String>);
+#[derive(Debug)]
+pub(super) struct CommandLine {
+    words: Vec<String>,
+    /// The slot of the next device, where they are to be named.
+    slot: Option<u32>,
+}
 
 impl CommandLine {
+    /// An empty one, for a board that fills its slots from the first one on, or whose `named_slots` have to be said.
+    pub(super) fn new(named_slots: bool) -> Self {
+        Self {
+            words: Vec::new(),
+            slot: named_slots.then_some(0),
+        }
+    }
+
     pub(super) fn push<S: Switch>(&mut self, switch: &S) {
         self.flag(S::NAME);
-        self.0.push(switch.value());
+        self.words.push(switch.value());
+    }
+
+    /// A device that takes the next slot.
+    pub(super) fn device<S: Switch>(&mut self, device: &S) {
+        self.push(device);
+        if let (Some(slot), Some(value)) = (&mut self.slot, self.words.last_mut()) {
+            value.push_str(&format!(",bus=virtio-mmio-bus.{slot}"));
+            *slot += 1;
+        }
     }
 
     /// A switch without a value.
     pub(super) fn flag(&mut self, name: &str) {
-        self.0.push(name.to_owned());
+        self.words.push(name.to_owned());
     }
 
     pub(super) fn into_words(self) -> Vec<String> {
-        self.0
+        self.words
     }
 }
 
