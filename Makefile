@@ -5,12 +5,19 @@ DESTDIR ?=
 ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 BIN = $(or $(CARGO_TARGET_DIR),target)/release
 PLUGINS = container-core-images container-network-bridge container-runtime-linux
+EXCLUDED = vminitd
+SIGN = :
+ifeq ($(shell uname -s),Darwin)
+PLUGINS = container-core-images container-runtime-linux
+EXCLUDED = vminitd container-network-bridge container-share-fs container-tests
+SIGN = scripts/macos/sign.sh $(BIN) container container-apiserver $(PLUGINS)
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test build release kernel init lint fmt check-darwin bench man install clean
+.PHONY: help quickstart test build release kernel init test-arm64 lint fmt check-darwin bench man sign install clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 quickstart: ## install, build and start everything, and run a container
 	@scripts/quickstart.sh
@@ -22,13 +29,19 @@ build: ## compile the debug binaries
 	cargo build --locked --workspace
 
 release: ## compile the release binaries (target/release)
-	cargo build --release --locked --workspace --exclude vminitd
+	cargo build --release --locked --workspace $(EXCLUDED:%=--exclude %)
+
+sign: release ## sign the programs (macOS only; CODESIGN_IDENTITY, none by default)
+	@$(SIGN)
 
 kernel: ## build the guest kernel (ARCH=x86_64 or arm64) into build/kernel, cached
 	@scripts/build-kernel.sh --arch $(ARCH)
 
-init: ## build the static guest agent and its init image, build/init-image.tar
-	@scripts/make-init-image.sh
+init: ## build the static guest agent and its init image (ARCH=x86_64 or arm64) into build
+	@scripts/make-init-image.sh --arch $(if $(filter arm64,$(ARCH)),arm64,amd64)
+
+test-arm64: ## boot what Macs boot, emulated: kernel, agent and containers of arm64
+	@scripts/test-arm64.sh
 
 lint: ## check formatting, lints and dependencies
 	@scripts/lint.sh
@@ -45,7 +58,7 @@ bench: release ## measure what docs/specification.md promises
 man: ## write manual pages into build/man
 	cargo run --quiet --release --locked -p container --example man-pages -- build/man
 
-install: release man ## install programs, manual pages and completions into PREFIX (default /usr/local)
+install: release man sign ## install programs, manual pages and completions into PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 0755 $(BIN)/container $(BIN)/container-apiserver $(DESTDIR)$(PREFIX)/bin
 	for plugin in $(PLUGINS); do \

@@ -12,4 +12,4 @@ if cargo deny --version >/dev/null 2>&1; then
 else
   scripts/check-dependencies.py
 fi
-for script in scripts/*.sh scripts/bench/*.sh .ci/run; do bash -n "$script"; done
+for script in scripts/*.sh scripts/bench/*.sh scripts/macos/*.sh .ci/run; do bash -n "$script"; done
