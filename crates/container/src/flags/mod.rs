@@ -10,4 +10,5 @@ pub mod process;
 pub mod progress;
 pub mod registry;
 pub mod resource;
+pub mod stop;
 pub mod values;

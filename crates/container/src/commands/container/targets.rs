@@ -39,14 +39,6 @@ impl Candidates {
     }
 }
 
-/// The seconds of `--time`.
-pub(super) fn grace_period(seconds: Option<i32>) -> Result<Option<u32>, Failure> {
-    let valid = |seconds: i32| {
-        u32::try_from(seconds).map_err(|_| Failure::error(format!("invalid grace period '{seconds}'")))
-    };
-    seconds.map(valid).transpose()
-}
-
 /// The containers behind machines are managed with `container machine`.
 pub(super) fn is_machine(container: &ContainerSnapshot) -> bool {
     container
