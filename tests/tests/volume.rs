@@ -229,3 +229,61 @@ fn one_writer_or_many_readers() {
     assert!(pruned.stderr.starts_with("Reclaimed "), "{pruned:?}");
     assert_eq!(system.run(["volume", "list", "-q"]).stdout, "shared\n");
 }
+
+#[test]
+fn an_empty_volume_gets_what_the_image_has_there() {
+    let system = System::start();
+    let run = |mount: &[&str], shell: &str| {
+        let command = ["run", "--rm"].into_iter().chain(mount.iter().copied());
+        system.ok(command.chain(["busybox", "sh", "-c", shell]))
+    };
+    let shell = "cd /var/spool; ls; stat -c %a /var/spool mail; cat mail/new; echo own > mail/new";
+    assert_eq!(
+        run(&["-v", "spool:/var/spool"], &format!("{shell} 2>/dev/null")),
+        "mail\n755\n755"
+    );
+    assert_clean(&disk(&system, "spool"));
+    // It has something now, which stays.
+    assert_eq!(
+        run(&["-v", "spool:/var"], "ls /var; cat /var/mail/new"),
+        "mail\nown"
+    );
+    assert_eq!(run(&["-v", "other:/var/spool:nocopy"], "ls /var/spool"), "");
+    let mount = "type=volume,source=third,target=/var/spool,volume-nocopy";
+    assert_eq!(run(&["--mount", mount], "ls /var/spool"), "");
+    assert_eq!(run(&["-v", "/var/spool"], "ls /var/spool"), "mail");
+}
+
+#[test]
+fn what_is_deleted_is_free_on_the_host() {
+    use std::os::unix::fs::MetadataExt;
+
+    let system = System::start();
+    system.ok([
+        "run",
+        "-d",
+        "--name",
+        "web",
+        "-v",
+        "data:/data",
+        "busybox",
+        "sleep",
+        "1000",
+    ]);
+    let scratch = system.bundle("web").join("scratch.ext4");
+    let allocated = |disk: &PathBuf| std::fs::metadata(disk).map_or(0, |found| found.blocks() * 512);
+    for (directory, disk) in [("/data", disk(&system, "data")), ("/root", scratch)] {
+        let before = allocated(&disk);
+        let write = format!("dd if=/dev/urandom of={directory}/big bs=1M count=48 2>/dev/null; sync");
+        system.ok(["exec", "web", "sh", "-c", &write]);
+        assert!(allocated(&disk) >= before + (48 << 20), "{}", disk.display());
+        system.ok(["exec", "web", "sh", "-c", &format!("rm {directory}/big; sync")]);
+        eventually(Duration::from_secs(20), "the space to come back", || {
+            allocated(&disk) < before + (16 << 20)
+        });
+    }
+    let used: serde_json::Value =
+        serde_json::from_str(&system.ok(["system", "df", "--format", "json"])).unwrap();
+    let volumes = used["volumes"]["sizeInBytes"].as_u64().unwrap();
+    assert_eq!(volumes, allocated(&disk(&system, "data")), "{used}");
+}

@@ -62,9 +62,6 @@ async fn write(
             String::new()
         },
     };
-    tokio::try_join!(
-        guest.agent.overlay_changes(request),
-        transfer::receive(port, output)
-    )?;
-    Ok(())
+    let told = async { guest.agent.overlay_changes(request).await.map(drop) };
+    transfer::alongside(told, transfer::receive(port, output)).await
 }

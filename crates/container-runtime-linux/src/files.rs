@@ -134,7 +134,10 @@ impl Runtime {
     }
 
     /// Does `work` unless somebody wants the machine to end before that is done.
-    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         tokio::select! {
             done = work => done,
             () = self.power_off.cancelled() => {
@@ -162,7 +165,9 @@ async fn copy_in(files: &Files, request: ContainerCopyInRequest, input: OwnedFd)
         strip,
         ..CopyRequest::default()
     };
-    tokio::try_join!(finished(&files.guest, copy), transfer::send(port, input)).map(|_| ())
+    transfer::alongside(finished(&files.guest, copy), transfer::send(port, input))
+        .await
+        .map(drop)
 }
 
 /// Bits of a mode that tell what kind of file it is.
@@ -198,7 +203,7 @@ async fn copy_out(guest: &Guest, request: CopyRequest, output: OwnedFd) -> Resul
         is_tree: true,
         ..request
     };
-    tokio::try_join!(finished(guest, copy), transfer::receive(port, output)).map(|_| ())
+    transfer::alongside(finished(guest, copy), transfer::receive(port, output)).await
 }
 
 async fn finished(guest: &Guest, request: CopyRequest) -> Result<(), Error> {

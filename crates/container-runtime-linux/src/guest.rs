@@ -58,7 +58,7 @@ pub(crate) async fn mount_root(agent: &Agent, id: &str) -> Result<(), Error> {
     let [upper, work] = SCRATCH_DIRECTORIES;
     tokio::try_join!(
         mount(agent, "erofs", IMAGE_DISK, &image, vec!["ro".to_owned()]),
-        mount(agent, "ext4", SCRATCH_DISK, &scratch, vec!["noatime".to_owned()]),
+        mount(agent, "ext4", SCRATCH_DISK, &scratch, ["noatime", "discard"].map(str::to_owned).into()),
     )?;
     let overlay = vec![
         format!("lowerdir={image}"),

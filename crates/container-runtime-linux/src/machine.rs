@@ -77,6 +77,7 @@ pub(crate) async fn boot(
         )
     };
     limited(set_up).await?;
+    volumes::fill(&guest.agent, configuration).await?;
     watch.lap("guest");
     Ok((guest, links))
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::time::Duration;
 
 use container_hypervisor::Connection;
@@ -17,6 +18,8 @@ use crate::process::Port;
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a client may neither read nor write, such as one whose output somebody looks at page by page.
 const STALL: Duration = Duration::from_secs(600);
+/// How long the agent may take to say why it broke a stream off.
+const EXPLANATION: Duration = Duration::from_secs(2);
 /// The largest piece moved at once.
 const CHUNK: usize = 128 << 10;
 
@@ -92,6 +95,33 @@ pub(crate) async fn send(port: Port, input: OwnedFd) -> Result<Connection, Error
     Ok(stream)
 }
 
+/// What the agent says of a transfer, and the transfer. When the guest breaks the stream off the agent says why.
+///
+/// # Errors
+/// Those of both.
+pub(crate) async fn alongside<T>(
+    said: impl Future<Output = Result<(), Error>>,
+    moved: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let (mut said, mut moved) = (pin!(said), pin!(moved));
+    tokio::select! {
+        said = &mut said => {
+            said?;
+            moved.await
+        }
+        moved = &mut moved => match moved {
+            Ok(moved) => said.await.map(|()| moved),
+            Err(error) if error.code == ErrorCode::Interrupted => {
+                match timeout(EXPLANATION, said).await {
+                    Ok(Err(why)) => Err(why),
+                    _ => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 async fn accept(mut port: Port) -> Result<Connection, Error> {
     let accepted = timeout(SILENCE, port.listener.accept()).await;
     Ok(accepted.map_err(|_| silent())?.map_err(crate::Error::from)?)
@@ -106,5 +136,8 @@ fn stalled(text: &str) -> Error {
 }
 
 fn lost(error: io::Error) -> Error {
-    Error::internal(format!("failed to read from the guest: {error}"))
+    Error::new(
+        ErrorCode::Interrupted,
+        format!("failed to read from the guest: {error}"),
+    )
 }

@@ -1,14 +1,22 @@
 //! Volumes of a container: disks behind its own, mounted in the guest and bound into the container (behaviour
 //! reference, 18 and 28.2).
 
+use std::time::Duration;
+
 use container_hypervisor::Disk;
-use container_ipc::Error;
+use container_ipc::{Error, ErrorCode};
 use container_resource::ContainerConfiguration;
 use container_sandbox::Agent;
-use container_sandbox::proto::{SyncRequest, UmountRequest};
+use container_sandbox::proto::{FillDirectoryRequest, SyncRequest, UmountRequest};
+use tokio::time::timeout;
 
 use crate::guest;
 use crate::process::{Guest, limited};
+
+/// The option of a mount that leaves an empty volume empty.
+const NO_COPY: &str = "nocopy";
+/// How long the image's files may take on their way into a volume.
+const FILL_LIMIT: Duration = Duration::from_secs(600);
 
 /// The disk of the first volume is the fourth: init image, container image and the container's own come before.
 const FIRST_LETTER: u8 = b'd';
@@ -70,9 +78,40 @@ pub(crate) async fn mount(agent: &Agent, configuration: &ContainerConfiguration)
     for ((index, volume), letter) in of(configuration).iter().enumerate().zip(FIRST_LETTER..=b'z') {
         let device = format!("/dev/vd{}", char::from(letter));
         let access = if volume.writable { "rw" } else { "ro" };
-        let options = [access, "noatime"].map(str::to_owned).into();
+        // What is deleted in the volume is free on the host too.
+        let discard = volume.writable.then_some("discard");
+        let options = [access, "noatime"].into_iter().chain(discard);
+        let options = options.map(str::to_owned).collect();
         let mounted = guest::mount(agent, "ext4", &device, &staged(configuration, index), options).await;
         mounted.map_err(|error| error.wrap(format!("failed to mount volume '{}'", volume.name)))?;
+    }
+    Ok(())
+}
+
+/// Gives volumes that are empty what the image has where they are mounted, unless a mount has the option `nocopy`. The
+/// root is mounted by then.
+///
+/// # Errors
+/// The copy fails, or takes too long.
+pub(crate) async fn fill(agent: &Agent, configuration: &ContainerConfiguration) -> Result<(), Error> {
+    for mount in &configuration.mounts {
+        let Some(name) = mount.volume_name() else { continue };
+        if mount.is_read_only() || mount.options.iter().any(|option| option == NO_COPY) {
+            continue;
+        }
+        let request = FillDirectoryRequest {
+            root: guest::root_path(&configuration.id),
+            source: mount.destination.clone(),
+            destination: path(configuration, name),
+        };
+        let filled = timeout(FILL_LIMIT, agent.fill_directory(request)).await;
+        let filled =
+            filled.unwrap_or_else(|_| Err(Error::new(ErrorCode::Timeout, "the guest agent does not answer")));
+        match filled {
+            // An init image of Apple's.
+            Err(error) if error.code == ErrorCode::Unsupported => return Ok(()),
+            filled => filled.map_err(|error| error.wrap(format!("failed to fill volume '{name}'")))?,
+        };
     }
     Ok(())
 }

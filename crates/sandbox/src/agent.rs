@@ -122,6 +122,8 @@ impl Agent {
         container_processes(ContainerProcessesRequest) -> ContainerProcessesResponse;
         /// Writes what an overlay has changed to a port of the host; Apple's agent does not know how.
         overlay_changes(OverlayChangesRequest) -> OverlayChangesResponse;
+        /// Fills an empty directory with what another one has; Apple's agent does not know how.
+        fill_directory(FillDirectoryRequest) -> FillDirectoryResponse;
         /// Joins a port with a Unix socket in the guest.
         proxy_vsock(ProxyVsockRequest) -> ProxyVsockResponse;
         /// Ends what [`proxy_vsock`](Self::proxy_vsock) started.

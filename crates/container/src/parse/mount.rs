@@ -22,7 +22,7 @@ enum Kind {
     Volume,
 }
 
-/// Comma separated directives: `type`, `source`, `destination`, `readonly`, `size`, `mode`.
+/// Comma separated directives: `type`, `source`, `destination`, `readonly`, `nocopy`, `size`, `mode`.
 ///
 /// # Errors
 /// A directive is unknown, has no value, or does not go with the type; the destination is missing.
@@ -40,6 +40,11 @@ pub fn parse(text: &str) -> Result<Mount, Error> {
             ("readonly" | "ro", value) => {
                 if !matches!(value, Some("false" | "0")) {
                     push(&mut options, "ro".to_owned());
+                }
+            }
+            ("nocopy" | "volume-nocopy", value) => {
+                if !matches!(value, Some("false" | "0")) {
+                    push(&mut options, "nocopy".to_owned());
                 }
             }
             ("size", Some(value)) => {
@@ -78,7 +83,7 @@ fn finish(kind: Kind, source: String, destination: String, options: Vec<String>)
     }))
 }
 
-/// Key and value; only `readonly` may have none.
+/// Key and value; only `readonly` and `nocopy` may have none.
 fn split<'a>(directive: &'a str, text: &str) -> Result<(&'a str, Option<&'a str>), Error> {
     let missing = || {
         invalid(format!(
@@ -88,7 +93,7 @@ fn split<'a>(directive: &'a str, text: &str) -> Result<(&'a str, Option<&'a str>
     match directive.split_once('=') {
         Some((_, value)) if value.is_empty() || value.contains('=') => missing(),
         Some((key, value)) => Ok((key, Some(value))),
-        None if matches!(directive, "readonly" | "ro") => Ok((directive, None)),
+        None if matches!(directive, "readonly" | "ro" | "nocopy" | "volume-nocopy") => Ok((directive, None)),
         None => missing(),
     }
 }

@@ -180,6 +180,13 @@ impl SandboxContext for Service {
         reply(listing::list(&self.processes, &request.into_inner()))
     }
 
+    async fn fill_directory(
+        &self,
+        request: Request<FillDirectoryRequest>,
+    ) -> Result<Response<FillDirectoryResponse>, Status> {
+        reply(tree::fill(request.into_inner()).await)
+    }
+
     async fn overlay_changes(
         &self,
         request: Request<OverlayChangesRequest>,
