@@ -2,6 +2,7 @@
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -86,7 +87,7 @@ struct HoldArguments {
 }
 
 /// Runs the program.
-pub(crate) fn main() -> anyhow::Result<()> {
+pub(crate) fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Start(start) => {
             logging::init(start.debug);
@@ -94,7 +95,8 @@ pub(crate) fn main() -> anyhow::Result<()> {
                 .enable_all()
                 .max_blocking_threads(4)
                 .build()?
-                .block_on(run(start))
+                .block_on(run(start))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Hold(arguments) => {
             logging::init(false);

@@ -4,7 +4,7 @@
 mod command;
 
 #[cfg(target_os = "linux")]
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<std::process::ExitCode> {
     command::main()
 }
 

@@ -1,6 +1,6 @@
 //! Loading nftables rules.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 
 /// Where programs are that an ordinary user's `PATH` may not lead to.
@@ -18,7 +18,8 @@ pub(crate) fn load(rules: &str) -> Result<(), String> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
+            // The second is what comes of a search path with a directory that is closed to this user.
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => {
                 "nft is missing, which networks need: install the package nftables".to_owned()
             }
             _ => format!("failed to run nft: {error}"),

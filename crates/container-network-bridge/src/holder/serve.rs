@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +36,8 @@ pub struct Hold {
 /// The calling process must have one thread.
 ///
 /// # Errors
-/// The namespaces or the socket cannot be made.
-pub fn hold(options: Hold) -> anyhow::Result<()> {
+/// Standard output or signals cannot be used. That the namespaces cannot be made is not one: the starter reports it.
+pub fn hold(options: Hold) -> anyhow::Result<ExitCode> {
     // Its starter's end, and signals to its starter's group, are not for this process.
     let _ = rustix::process::setsid();
     let started = namespace::enter(options.join.as_ref())
@@ -55,11 +56,12 @@ pub fn hold(options: Hold) -> anyhow::Result<()> {
         Ok(started) => started,
         Err(error) => {
             announce(&format!("{error:#}"))?;
-            return Err(error);
+            return Ok(ExitCode::FAILURE);
         }
     };
     announce("ready")?;
-    runtime.block_on(run(listener, options))
+    runtime.block_on(run(listener, options))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the line that the starter waits for, and gives standard output up.

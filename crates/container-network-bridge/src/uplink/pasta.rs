@@ -1,7 +1,7 @@
 //! The way out of an ordinary user's network: `pasta`, a process that makes connections in the user's name.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::time::Duration;
@@ -96,11 +96,11 @@ async fn start(link: &Link, holder: &Holder) -> Result<OwnedFd, Error> {
     let (pid, _) = holder.namespaces().await?;
     let mut log =
         tempfile::tempfile().map_err(|error| Error::System("failed to make a temporary file", error))?;
-    let mut child = command(link, pid, &log)?.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Error::Uplink(
-            "pasta is missing, which networks of ordinary users need: install the package passt (or passt and its \
-             program pasta)"
-                .to_owned(),
+    let spawned = command(link, pid, &log)?.spawn();
+    let mut child = spawned.map_err(|error| match error.kind() {
+        // The second is what comes of a search path with a directory that is closed to this user.
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => Error::Uplink(
+            "pasta is missing, which networks of ordinary users need: install the package passt".to_owned(),
         ),
         _ => Error::System("failed to start pasta", error),
     })?;

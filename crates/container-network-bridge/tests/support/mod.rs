@@ -10,6 +10,7 @@ use std::time::Duration;
 use container_client::network::{AllocateRequest, Lease, NetworkClient};
 use container_client::services;
 use container_ipc::{ensure_private_dir, runtime_dir};
+use rustix::process::Signal;
 
 /// Far longer than any step takes, so that only a hang reaches it.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -34,6 +35,7 @@ pub struct Helper {
     _directory: tempfile::TempDir,
     mode: &'static str,
     nth: u32,
+    wrapper: Vec<String>,
     process: Option<Child>,
 }
 
@@ -44,30 +46,57 @@ impl Helper {
 
     /// One of several networks of a test.
     pub fn nth(mode: &'static str, nth: u32) -> Self {
+        let mut helper = Self::prepare(mode, nth);
+        helper.start();
+        helper
+    }
+
+    /// A helper that is started after `script`, as a user who is root in a user namespace and may mount.
+    pub fn after(script: &str, mode: &'static str) -> Self {
+        let mut helper = Self::prepare(mode, 0);
+        let script = format!("{script} && exec \"$@\"");
+        let words = ["unshare", "-rm", "--", "sh", "-c", &script, "sh"];
+        helper.wrapper = words.map(str::to_owned).to_vec();
+        helper.start();
+        helper
+    }
+
+    fn prepare(mode: &'static str, nth: u32) -> Self {
         // Short, so that sockets are in the root.
         let directory = tempfile::Builder::new().prefix("cn").tempdir_in("/tmp").unwrap();
         let root = directory.path().to_owned();
         std::fs::create_dir_all(root.join("networks/n")).unwrap();
         ensure_private_dir(&runtime_dir(&root)).unwrap();
-        let mut helper = Self {
+        Self {
             root,
             _directory: directory,
             mode,
             nth,
+            wrapper: Vec::new(),
             process: None,
-        };
-        helper.start();
-        helper
+        }
     }
 
     pub fn start(&mut self) {
         let (ipv4, ipv6) = nth_subnets(self.nth);
-        let child = Command::new(env!("CARGO_BIN_EXE_container-network-bridge"))
+        let mut words = self.wrapper.clone();
+        words.push(env!("CARGO_BIN_EXE_container-network-bridge").to_owned());
+        let child = Command::new(&words[0])
+            .args(&words[1..])
             .args(["start", "--id", "n", "--mode", self.mode, "--domain", "test"])
             .args(["--subnet", &ipv4, "--subnet-v6", &ipv6])
             .env("CONTAINER_APP_ROOT", &self.root)
             .spawn();
         self.process = Some(child.unwrap());
+    }
+
+    /// Ends the helper as the system does when it shuts down.
+    pub async fn terminate(mut self) {
+        let mut process = self.process.take().unwrap();
+        signal(process.id(), Signal::TERM);
+        let status = eventually(async || process.try_wait().unwrap()).await;
+        assert!(status.success(), "{status}");
+        assert_eq!(pids_of(&[self.root.to_str().unwrap()]), Vec::<u32>::new());
     }
 
     pub fn kill(&mut self) {
@@ -300,6 +329,10 @@ pub fn interfaces_of(pid: u32) -> Vec<String> {
 
 /// Kills a process as nothing else would.
 pub fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+}
+
+fn signal(pid: u32, signal: Signal) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
 }
