@@ -18,22 +18,26 @@ const MEMORY: usize = 1024;
 
 /// An address that somebody has.
 #[derive(Debug, Clone)]
-pub(crate) struct Lease {
+pub struct Lease {
     /// The connection it belongs to.
-    pub(crate) session: u64,
+    pub session: u64,
     /// Its name as it was asked for.
-    pub(crate) hostname: String,
+    pub hostname: String,
     /// Further names.
-    pub(crate) aliases: Vec<String>,
-    pub(crate) ipv4: Ipv4Addr,
-    pub(crate) ipv6: Ipv6Addr,
-    pub(crate) mac: [u8; 6],
-    pub(crate) mtu: Option<u32>,
+    pub aliases: Vec<String>,
+    /// Its IPv4 address.
+    pub ipv4: Ipv4Addr,
+    /// Its IPv6 address, which follows from the hardware address.
+    pub ipv6: Ipv6Addr,
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// The MTU that was asked for, in bytes.
+    pub mtu: Option<u32>,
 }
 
 impl Lease {
     /// The lease as others see it.
-    pub(crate) fn attachment(&self, settings: &Settings) -> Attachment {
+    pub fn attachment(&self, settings: &Settings) -> Attachment {
         Attachment {
             network: settings.id.clone(),
             hostname: self.hostname.clone(),
@@ -47,7 +51,7 @@ impl Lease {
     }
 
     /// Whether it goes by the name `name`, which is in lower case and has no dot at its end.
-    pub(crate) fn is_named(&self, name: &str, domain: Option<&str>) -> bool {
+    pub fn is_named(&self, name: &str, domain: Option<&str>) -> bool {
         let mut names = std::iter::once(&self.hostname).chain(&self.aliases);
         names.any(|own| {
             let own = plain_name(own);
@@ -58,7 +62,7 @@ impl Lease {
 }
 
 /// `name` as names are compared: in lower case, without a dot at its end.
-pub(crate) fn plain_name(name: &str) -> String {
+pub fn plain_name(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
@@ -68,20 +72,21 @@ fn without_domain<'a>(name: &'a str, domain: &str) -> &'a str {
 }
 
 /// The name of the tap device of `address` in `settings`' network.
-pub(crate) fn tap_name(settings: &Settings, address: Ipv4Addr) -> String {
+pub fn tap_name(settings: &Settings, address: Ipv4Addr) -> String {
     format!("tap{}", u32::from(address) - u32::from(settings.ipv4.network()))
 }
 
 /// All leases of a network, and the addresses that names had last.
 #[derive(Debug)]
-pub(crate) struct Leases {
+pub struct Leases {
     pool: Pool,
     current: Vec<Lease>,
     memory: Memory,
 }
 
 impl Leases {
-    pub(crate) fn open(settings: &Settings) -> Self {
+    /// No leases, and what the network's directory says of earlier ones.
+    pub fn open(settings: &Settings) -> Self {
         let memory = Memory::load(settings.directory().join("leases.json"));
         let used = memory.entries.iter().map(|entry| entry.address);
         Self {
@@ -96,7 +101,7 @@ impl Leases {
     ///
     /// # Errors
     /// There is none, or the one that was asked for is taken.
-    pub(crate) fn allocate(
+    pub fn allocate(
         &mut self,
         settings: &Settings,
         session: u64,
@@ -146,24 +151,24 @@ impl Leases {
     }
 
     /// Ends the lease of an address.
-    pub(crate) fn release(&mut self, address: Ipv4Addr) {
+    pub fn release(&mut self, address: Ipv4Addr) {
         self.current.retain(|lease| lease.ipv4 != address);
         self.pool.release(address);
     }
 
     /// The lease with the name that `hostname` is, with or without `domain`.
-    pub(crate) fn named(&self, hostname: &str, domain: Option<&str>) -> Option<&Lease> {
+    pub fn named(&self, hostname: &str, domain: Option<&str>) -> Option<&Lease> {
         let name = plain_name(hostname);
         self.current.iter().find(|lease| lease.is_named(&name, domain))
     }
 
     /// All leases.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lease> {
+    pub fn iter(&self) -> impl Iterator<Item = &Lease> {
         self.current.iter()
     }
 
     /// The lease of the very host name `hostname`.
-    pub(crate) fn of(&self, hostname: &str) -> Option<&Lease> {
+    pub fn of(&self, hostname: &str) -> Option<&Lease> {
         let name = plain_name(hostname);
         self.current
             .iter()

@@ -12,8 +12,11 @@ use crate::settings::Settings;
 
 /// The zone of the names below.
 const INTERNAL: &str = "container.internal";
-/// The names of the gateway. The first stands for the host, which the gateway's address leads to.
-const GATEWAY: [&str; 2] = ["host.container.internal", "gateway.container.internal"];
+/// The host, which the gateway's address leads to. It has no IPv6 address: most services listen on IPv4 alone, and there
+/// are versions of pasta that keep those waiting who try IPv6 first.
+const HOST: &str = "host.container.internal";
+/// The gateway itself.
+const GATEWAY: &str = "gateway.container.internal";
 
 /// The names of a network: of its containers, of its gateway, and those that the user gave the host's loopback.
 #[derive(Debug)]
@@ -25,10 +28,10 @@ pub(crate) struct NetworkNames {
 
 impl Names for NetworkNames {
     fn find(&self, name: &str) -> Option<Addresses> {
-        if GATEWAY.contains(&name) {
+        if name == HOST || name == GATEWAY {
             return Some(Addresses {
                 ipv4: Some(self.settings.gateway4()),
-                ipv6: Some(self.settings.gateway6()),
+                ipv6: (name == GATEWAY).then(|| self.settings.gateway6()),
             });
         }
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +59,7 @@ impl Names for NetworkNames {
 
     fn name_of(&self, address: IpAddr) -> Option<String> {
         if address == self.settings.gateway4() || address == self.settings.gateway6() {
-            return Some(format!("{}.", GATEWAY[0]));
+            return Some(format!("{HOST}."));
         }
         let leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
         let lease = leases

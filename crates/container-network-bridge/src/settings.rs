@@ -82,7 +82,7 @@ impl Settings {
     }
 
     /// The gateway's addresses with the lengths of their prefixes.
-    pub(crate) fn gateways(&self) -> [(IpAddr, u8); 2] {
+    pub fn gateways(&self) -> [(IpAddr, u8); 2] {
         [
             (self.gateway4().into(), self.ipv4.prefix_len()),
             (self.gateway6().into(), self.ipv6.prefix_len()),
@@ -90,12 +90,12 @@ impl Settings {
     }
 
     /// The network's own directory.
-    pub(crate) fn directory(&self) -> PathBuf {
+    pub fn directory(&self) -> PathBuf {
         self.app_root.join("networks").join(&self.id)
     }
 
     /// Where the process listens that keeps the namespace.
-    pub(crate) fn holder(&self) -> Endpoint {
+    pub fn holder(&self) -> Endpoint {
         Self::holder_endpoint(&self.app_root, &self.id)
     }
 
@@ -106,12 +106,12 @@ impl Settings {
     }
 
     /// Eight digits that no other network on this host has.
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         network_key(&self.app_root, &self.id)
     }
 
     /// The bridge's hardware address, the same whatever is attached.
-    pub(crate) fn bridge_mac(&self) -> [u8; 6] {
+    pub fn bridge_mac(&self) -> [u8; 6] {
         let key = u32::from_str_radix(&self.key(), 16).unwrap_or_default();
         let [a, b, c, d] = key.to_be_bytes();
         [0x02, 0xc0, a, b, c, d]

@@ -63,6 +63,7 @@ fn containers_and_the_host_have_names() {
         assert_eq!(says(&format!("-x {ipv6}")), "NOERROR web.test.");
         assert_eq!(says("postgres.test A"), says("db A"));
         assert_eq!(says("host.container.internal A"), format!("NOERROR {gateway}"));
+        assert_eq!(says("host.container.internal AAAA"), "NOERROR");
         assert_eq!(says(&format!("-x {gateway}")), "NOERROR host.container.internal.");
         drop(a);
         eventually(async || (says("web.test A") == "NXDOMAIN").then_some(())).await;

@@ -195,7 +195,7 @@ fn networks_reach_the_outside_but_not_each_other() {
         }
         let reaches = |guest: &Guest, address: &str| {
             guest
-                .run(&["busybox", "ping", "-c1", "-W2", address])
+                .run(&["busybox", "ping", "-c1", "-W1", address])
                 .status
                 .success()
         };
@@ -216,5 +216,29 @@ fn networks_reach_the_outside_but_not_each_other() {
         for helper in helpers {
             helper.shut_down().await;
         }
+    });
+}
+
+#[test]
+fn a_subnet_that_the_host_uses_is_refused() {
+    test(async {
+        if !root() {
+            return;
+        }
+        let number = std::process::id();
+        let (subnet, _) = support::subnets();
+        let name = format!("d{number}");
+        assert_eq!(host(&format!("ip link add {name} type bridge")), "");
+        assert_eq!(host(&format!("ip link set {name} up")), "");
+        assert_eq!(host(&format!("ip route add {subnet} dev {name}")), "");
+        let helper = Helper::new("nat");
+        let error = helper.client().await.status().await.unwrap_err();
+        let wanted = format!("failed to set up network n: the host has a route to {subnet} already");
+        assert!(error.message.starts_with(&wanted), "{error}");
+        assert!(host("ip route").contains(&format!("dev {name}")));
+        host(&format!("ip link delete {name}"));
+        // It is tried again when it is needed.
+        helper.client().await.status().await.unwrap();
+        helper.shut_down().await;
     });
 }

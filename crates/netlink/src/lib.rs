@@ -18,7 +18,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 pub use address::{Cidr, add_address};
 pub use link::{add_bridge, add_veth, delete_link, link_exists, link_names, set_link, set_master};
-pub use route::{Route, add_route, delete_route};
+pub use route::{Route, add_route, claim_route, delete_route};
 pub use tap::{TAP_DEVICE, make_tap};
 
 fn request(message: Message) -> io::Result<()> {

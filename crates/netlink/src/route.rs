@@ -49,11 +49,21 @@ pub enum Route {
 /// # Errors
 /// There is no such interface, or the kernel refuses.
 pub fn add_route(name: &str, route: Route) -> io::Result<()> {
-    let message = Message::new(
-        libc::RTM_NEWROUTE,
-        libc::NLM_F_CREATE | libc::NLM_F_REPLACE,
-        &header(route),
-    );
+    put(name, route, libc::NLM_F_REPLACE)
+}
+
+/// Adds a route through an interface that no other interface may have. One through this interface is replaced.
+///
+/// # Errors
+/// Another interface has such a route ([`io::ErrorKind::AlreadyExists`]), there is no such interface, or the kernel
+/// refuses.
+pub fn claim_route(name: &str, route: Route) -> io::Result<()> {
+    delete_route(name, route)?;
+    put(name, route, libc::NLM_F_EXCL)
+}
+
+fn put(name: &str, route: Route, how: i32) -> io::Result<()> {
+    let message = Message::new(libc::RTM_NEWROUTE, libc::NLM_F_CREATE | how, &header(route));
     let mut message = target(message, name, route)?;
     match route {
         Route::Link { from: Some(from), .. } | Route::Via { from, .. } => {

@@ -1,5 +1,6 @@
 //! The way out of a privileged user's network: a pair of interfaces and the host's own routing.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use container_netlink::{self as netlink, Cidr, Route};
 use container_resource::NetworkMode;
+use ipnet::IpNet;
 
 use super::forwarding::Forwarding;
 use super::link::{Link, PREFIX4, PREFIX6};
@@ -54,7 +56,8 @@ impl Veth {
                 namespace.ok_or_else(|| Error::Uplink("the network has no namespace".to_owned()))?;
             netlink::add_veth(&name, UPLINK, namespace).map_err(failed)?;
         }
-        configure_host(settings, &name, &link).map_err(failed)?;
+        configure_host(&name, &link).map_err(failed)?;
+        route_to(settings, &name, &link)?;
         let routers = match settings.mode {
             NetworkMode::Nat => link.host(),
             NetworkMode::HostOnly => Vec::new(),
@@ -131,45 +134,40 @@ pub(super) async fn remove(settings: &Settings) {
     }
 }
 
-/// The host's end: addresses, and routes to the network.
-fn configure_host(settings: &Settings, name: &str, link: &Link) -> std::io::Result<()> {
+/// The addresses of the host's end.
+fn configure_host(name: &str, link: &Link) -> std::io::Result<()> {
     netlink::set_link(name, true, Some(MTU))?;
-    let via = |to: IpAddr, prefix, gateway, from| Route::Via {
-        to: Cidr { address: to, prefix },
-        gateway,
-        from,
-    };
-    for address in [link.host4, link.loopback] {
-        let cidr = Cidr {
-            address: address.into(),
-            prefix: PREFIX4,
+    let mut addresses: Vec<(IpAddr, u8)> =
+        vec![(link.host4.into(), PREFIX4), (link.loopback.into(), PREFIX4)];
+    if has_ipv6(name) {
+        addresses.push((link.host6.into(), PREFIX6));
+    }
+    let mut cidrs = addresses
+        .into_iter()
+        .map(|(address, prefix)| Cidr { address, prefix });
+    cidrs.try_for_each(|cidr| netlink::add_address(name, cidr))
+}
+
+/// The host's routes to the network.
+fn route_to(settings: &Settings, name: &str, link: &Link) -> Result<(), Error> {
+    let (ipv4, ipv6) = (settings.ipv4, settings.ipv6);
+    let first = (IpNet::V4(ipv4), link.own4.into(), link.host4.into());
+    let second = (IpNet::V6(ipv6), link.own6.into(), link.host6.into());
+    let routes = [Some(first), has_ipv6(name).then_some(second)];
+    for (net, gateway, from) in routes.into_iter().flatten() {
+        let to = Cidr {
+            address: net.network(),
+            prefix: net.prefix_len(),
         };
-        netlink::add_address(name, cidr)?;
+        netlink::claim_route(name, Route::Via { to, gateway, from }).map_err(|error| match error.kind() {
+            // Of another installation, another tool or the host's own network.
+            ErrorKind::AlreadyExists => Error::Uplink(format!(
+                "the host has a route to {net} already: choose another subnet, or remove what has this one"
+            )),
+            _ => Error::System("failed to route to the network", error),
+        })?;
     }
-    let ipv4 = settings.ipv4;
-    let route = via(
-        ipv4.network().into(),
-        ipv4.prefix_len(),
-        link.own4.into(),
-        link.host4.into(),
-    );
-    netlink::add_route(name, route)?;
-    if !has_ipv6(name) {
-        return Ok(());
-    }
-    let cidr = Cidr {
-        address: link.host6.into(),
-        prefix: PREFIX6,
-    };
-    netlink::add_address(name, cidr)?;
-    let ipv6 = settings.ipv6;
-    let route = via(
-        ipv6.network().into(),
-        ipv6.prefix_len(),
-        link.own6.into(),
-        link.host6.into(),
-    );
-    netlink::add_route(name, route)
+    Ok(())
 }
 
 /// Whether the host lets an interface have IPv6 addresses.
