@@ -287,3 +287,45 @@ fn what_is_deleted_is_free_on_the_host() {
     let volumes = used["volumes"]["sizeInBytes"].as_u64().unwrap();
     assert_eq!(volumes, allocated(&disk(&system, "data")), "{used}");
 }
+
+#[test]
+fn a_shared_volume_is_written_by_many() {
+    let system = System::start();
+    let shared = system.fails(["volume", "create", "--opt", "type=shared", "-s", "1g", "both"]);
+    assert_eq!(
+        shared.stderr,
+        "Error: storage error: a shared volume is a directory of the host: it has no size and no journal\n"
+    );
+    system.ok(["volume", "create", "--opt", "type=shared", "both"]);
+    for name in ["one", "two"] {
+        system.ok([
+            "run",
+            "-d",
+            "--name",
+            name,
+            "-v",
+            "both:/both",
+            "-v",
+            "both:/ro:ro",
+            "busybox",
+            "sleep",
+            "1000",
+        ]);
+    }
+    system.ok(["exec", "one", "sh", "-c", "echo 1 > /both/file"]);
+    assert_eq!(
+        system.ok(["exec", "two", "sh", "-c", "cat /both/file; echo 2 >> /both/file"]),
+        "1"
+    );
+    assert_eq!(system.ok(["exec", "one", "cat", "/ro/file"]), "1\n2");
+    let read_only = system.run(["exec", "one", "touch", "/ro/file"]);
+    assert!(
+        read_only.stderr.contains("Read-only file system"),
+        "{read_only:?}"
+    );
+    let directory = system.app_root().join("volumes/both/data");
+    assert_eq!(std::fs::read_to_string(directory.join("file")).unwrap(), "1\n2\n");
+    system.ok(["rm", "-f", "one", "two"]);
+    assert_eq!(system.ok(["volume", "delete", "both"]), "both");
+    assert!(!directory.exists());
+}

@@ -4,6 +4,7 @@
 //! long as its container, not as long as this process: the next server takes it over. Nothing a helper or a guest does,
 //! or fails to do, keeps the server from answering about everything else.
 
+mod allocated;
 mod containers;
 mod copy;
 mod image_service;

@@ -142,7 +142,7 @@ fn volumes(containers: &Containers) -> Router {
         containers.volumes().inspect(&request.payload.volume_name)
     });
     on::<VolumeDiskUsage, _, _>(router, containers, |containers, request| async move {
-        containers.volumes().allocated(&request.payload.volume_name)
+        containers.volumes().allocated(&request.payload.volume_name).await
     })
 }
 

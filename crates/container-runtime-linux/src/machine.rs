@@ -213,11 +213,7 @@ fn make_scratch_disk(bundle: &Bundle, configuration: &ContainerConfiguration) ->
 
 /// The journal that was asked for, else an ordered one.
 fn journal(wanted: Option<container_resource::Journal>) -> Journal {
-    let mode = wanted.map_or(JournalMode::Ordered, |journal| match journal.mode {
-        container_resource::JournalMode::Writeback => JournalMode::Writeback,
-        container_resource::JournalMode::Ordered => JournalMode::Ordered,
-        container_resource::JournalMode::Journal => JournalMode::Journal,
-    });
+    let mode = wanted.map_or(JournalMode::Ordered, |journal| journal.mode);
     let size = wanted.and_then(|journal| journal.size).unwrap_or(SCRATCH_JOURNAL);
     Journal {
         mode,

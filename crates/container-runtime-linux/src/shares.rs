@@ -5,7 +5,7 @@ use std::path::Path;
 
 use container_hypervisor::{SHARES_TAG, Share};
 use container_ipc::Error;
-use container_resource::{ContainerConfiguration, Filesystem, FilesystemType};
+use container_resource::{ContainerConfiguration, Filesystem};
 use container_sandbox::Agent;
 
 use crate::guest;
@@ -13,11 +13,11 @@ use crate::guest;
 /// Where everything that is shared is mounted in the guest.
 const MOUNT_POINT: &str = "/run/virtiofs";
 
-/// The mounts of host paths, each with the name of its share.
+/// The mounts of host paths and of volumes that are directories of the host, each with the name of its share.
 fn of(configuration: &ContainerConfiguration) -> impl Iterator<Item = (String, &Filesystem)> {
     let mounts = configuration.mounts.iter();
-    let of_host = mounts.filter(|mount| matches!(mount.kind, FilesystemType::Virtiofs {}));
-    of_host
+    mounts
+        .filter(|mount| mount.is_shared())
         .enumerate()
         .map(|(index, mount)| (index.to_string(), mount))
 }
@@ -69,11 +69,9 @@ mod tests {
         let file = directory.path().join("config.toml");
         std::fs::write(&file, "").expect("a file");
         let mut configuration = testing::configuration("web");
-        let share = |source: &Path, options: &[&str]| Filesystem {
-            kind: FilesystemType::Virtiofs {},
-            source: source.display().to_string(),
-            destination: "/x".to_owned(),
-            options: options.iter().map(|option| (*option).to_owned()).collect(),
+        let share = |source: &Path, options: &[&str]| {
+            let options = options.iter().map(|option| (*option).to_owned()).collect();
+            Filesystem::host(source.display().to_string(), "/x", options)
         };
         configuration.mounts = vec![
             Filesystem::tmpfs("/run", vec![]),

@@ -297,10 +297,14 @@ pub(crate) fn own_paths(configuration: &ContainerConfiguration) -> Vec<String> {
 }
 
 /// Where in the guest a volume, directory or file is that is bound into the container.
-fn staged(configuration: &ContainerConfiguration, filesystem: &Filesystem) -> Option<String> {
+pub(crate) fn staged(configuration: &ContainerConfiguration, filesystem: &Filesystem) -> Option<String> {
     match &filesystem.kind {
-        FilesystemType::Volume { name, .. } => Some(volumes::path(configuration, name)),
-        FilesystemType::Virtiofs {} => Some(shares::path(configuration, filesystem)),
+        FilesystemType::Volume { name, .. } if !filesystem.is_shared() => {
+            Some(volumes::path(configuration, name))
+        }
+        FilesystemType::Virtiofs {} | FilesystemType::Volume { .. } => {
+            Some(shares::path(configuration, filesystem))
+        }
         FilesystemType::Tmpfs {} | FilesystemType::Block { .. } => None,
     }
 }

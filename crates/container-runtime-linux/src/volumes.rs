@@ -10,7 +10,7 @@ use container_sandbox::Agent;
 use container_sandbox::proto::{FillDirectoryRequest, SyncRequest, UmountRequest};
 use tokio::time::timeout;
 
-use crate::guest;
+use crate::{guest, spec};
 use crate::process::{Guest, limited};
 
 /// The option of a mount that leaves an empty volume empty.
@@ -33,7 +33,7 @@ struct Used<'a> {
 fn of(configuration: &ContainerConfiguration) -> Vec<Used<'_>> {
     let mut volumes: Vec<Used<'_>> = Vec::new();
     for mount in &configuration.mounts {
-        let Some(name) = mount.volume_name() else { continue };
+        let Some(name) = mount.disk_name() else { continue };
         let writable = !mount.is_read_only();
         match volumes.iter_mut().find(|volume| volume.name == name) {
             Some(volume) => volume.writable |= writable,
@@ -95,14 +95,16 @@ pub(crate) async fn mount(agent: &Agent, configuration: &ContainerConfiguration)
 /// The copy fails, or takes too long.
 pub(crate) async fn fill(agent: &Agent, configuration: &ContainerConfiguration) -> Result<(), Error> {
     for mount in &configuration.mounts {
-        let Some(name) = mount.volume_name() else { continue };
+        let (Some(name), Some(destination)) = (mount.volume_name(), spec::staged(configuration, mount)) else {
+            continue;
+        };
         if mount.is_read_only() || mount.options.iter().any(|option| option == NO_COPY) {
             continue;
         }
         let request = FillDirectoryRequest {
             root: guest::root_path(&configuration.id),
             source: mount.destination.clone(),
-            destination: path(configuration, name),
+            destination,
         };
         let filled = timeout(FILL_LIMIT, agent.fill_directory(request)).await;
         let filled =

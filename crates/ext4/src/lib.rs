@@ -31,6 +31,7 @@ mod journal;
 mod space;
 mod superblock;
 
+pub use container_resource::JournalMode;
 pub use error::{Error, Result};
 pub use format::format;
 
@@ -111,17 +112,6 @@ pub struct Journal {
     /// Size in bytes, truncated to whole blocks, at least 4 MiB. `None`: 1/64 of the capacity between 4 MiB and 128 MiB, and
     /// 1 GiB for capacities above 128 GiB.
     pub size: Option<u64>,
-}
-
-/// What of a file's data passes through the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JournalMode {
-    /// Metadata only; data is written before the metadata that refers to it.
-    Ordered,
-    /// Metadata only; data may be written later.
-    Writeback,
-    /// Data and metadata.
-    Journal,
 }
 
 /// What was formatted.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Volume;
+use crate::volume::SHARED_FORMAT;
 
 /// A mount of a container (behaviour reference, 5.1 `mounts`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +43,7 @@ impl Filesystem {
         }
     }
 
-    /// The disk of a volume at `destination`, written through the host's cache, with mount options such as `ro`.
+    /// A volume at `destination`; a disk is written through the host's cache, with mount options such as `ro`.
     pub fn volume(volume: &Volume, destination: impl Into<String>, options: Vec<String>) -> Self {
         Self {
             kind: FilesystemType::Volume {
@@ -62,6 +63,20 @@ impl Filesystem {
         match &self.kind {
             FilesystemType::Volume { name, .. } => Some(name),
             _ => None,
+        }
+    }
+
+    /// The name of the volume that is mounted, if it is one that has a disk.
+    pub fn disk_name(&self) -> Option<&str> {
+        self.volume_name().filter(|_| !self.is_shared())
+    }
+
+    /// Whether it is a directory or file of the host, which several machines can use at a time.
+    pub fn is_shared(&self) -> bool {
+        match &self.kind {
+            FilesystemType::Virtiofs {} => true,
+            FilesystemType::Volume { format, .. } => format == SHARED_FORMAT,
+            FilesystemType::Tmpfs {} | FilesystemType::Block { .. } => false,
         }
     }
 

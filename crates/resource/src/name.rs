@@ -5,6 +5,9 @@ pub fn is_container_id(id: &str) -> bool {
     (2..=63).contains(&id.len()) && starts_alphanumeric(id) && id.bytes().all(is_word)
 }
 
+/// What a volume's name must match, as messages say it.
+pub const VOLUME_NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
+
 /// Whether `name` can name a volume: up to 255 letters, digits, `_`, `.` and `-`, a letter or digit first.
 pub fn is_volume_name(name: &str) -> bool {
     name.len() <= 255 && starts_alphanumeric(name) && name.bytes().all(is_word)

@@ -9,7 +9,10 @@ use crate::time::Timestamp;
 /// The label of volumes that nobody named.
 pub const ANONYMOUS_LABEL: &str = "com.apple.container.resource.anonymous";
 
-/// A volume: a disk that outlives containers.
+/// The format of a volume that is a directory of the host.
+pub const SHARED_FORMAT: &str = "virtiofs";
+
+/// A volume: a disk or a directory that outlives containers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
     /// Its name.
@@ -26,9 +29,9 @@ pub struct VolumeConfiguration {
     pub name: String,
     /// What serves it: always `local`.
     pub driver: String,
-    /// The file system: always `ext4`.
+    /// The file system: `ext4`, or [`SHARED_FORMAT`].
     pub format: String,
-    /// The path of the disk image.
+    /// The path of the disk image or of the directory.
     pub source: String,
     /// When it was created.
     pub creation_date: Timestamp,
@@ -36,7 +39,7 @@ pub struct VolumeConfiguration {
     pub labels: BTreeMap<String, String>,
     /// Driver options as they were given.
     pub options: BTreeMap<String, String>,
-    /// Capacity in bytes.
+    /// Capacity in bytes; a directory has none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub size_in_bytes: Option<u64>,
 }

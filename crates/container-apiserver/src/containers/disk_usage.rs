@@ -10,10 +10,8 @@ use container_resource::{DiskUsage, DiskUsageStats};
 
 use super::Containers;
 use super::container::Container;
+use crate::allocated;
 use crate::work::blocking;
-
-/// What `st_blocks` counts in, in bytes.
-const BLOCK: u64 = 512;
 
 impl Containers {
     /// The allocated bytes that deleting the container frees. Disks that are still an image's, or another container's,
@@ -103,7 +101,7 @@ impl Usage {
                 self.add(&entry.path())?;
             } else {
                 let key = (metadata.dev(), metadata.ino());
-                let file = (metadata.blocks() * BLOCK, metadata.nlink());
+                let file = (allocated::by(&metadata), metadata.nlink());
                 let (_, unseen) = self.files.entry(key).or_insert(file);
                 *unseen = unseen.saturating_sub(1);
             }

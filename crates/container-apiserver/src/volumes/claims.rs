@@ -25,7 +25,7 @@ impl Claims {
         let wanted = || {
             let names = mounts
                 .iter()
-                .filter_map(|mount| Some((mount.volume_name()?, !mount.is_read_only())));
+                .filter_map(|mount| Some((mount.disk_name()?, !mount.is_read_only())));
             names.collect::<Vec<_>>()
         };
         for (name, writes) in wanted() {

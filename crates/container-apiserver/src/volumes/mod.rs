@@ -6,17 +6,17 @@ mod store;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use container_client::api::VolumeCreateRequest;
 use container_ipc::Error;
-use container_resource::name::is_volume_name;
+use container_resource::name::{VOLUME_NAME_PATTERN, is_volume_name};
 use container_resource::{DiskUsage, Filesystem, Volume, VolumeConfiguration, time};
 
 use self::claims::Claims;
 use self::options::VolumeOptions;
+use crate::allocated;
 use crate::whole;
 use crate::work::blocking;
 
@@ -71,18 +71,20 @@ impl Volumes {
     pub(crate) async fn create(&self, request: VolumeCreateRequest) -> Result<Volume, Error> {
         let name = request.volume_name;
         if !is_volume_name(&name) {
-            let text = format!("invalid volume name '{name}': must match ^[A-Za-z0-9][A-Za-z0-9_.-]*$");
+            let text = format!("invalid volume name '{name}': must match {VOLUME_NAME_PATTERN}");
             return Err(Error::invalid_argument(text));
         }
         let options = VolumeOptions::parse(&request.volume_driver_opts)?;
         let configuration = VolumeConfiguration {
-            source: store::disk(&self.0.directory, &name).display().to_string(),
+            source: store::source(&self.0.directory, &name, options.format())
+                .display()
+                .to_string(),
             driver: "local".to_owned(),
-            format: "ext4".to_owned(),
+            format: options.format().to_owned(),
             creation_date: time::now(),
             labels: request.volume_labels,
             options: request.volume_driver_opts,
-            size_in_bytes: Some(options.size),
+            size_in_bytes: options.size(),
             name,
         };
         let reservation = self.reserve(&configuration.name)?;
@@ -117,10 +119,13 @@ impl Volumes {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) fn allocated(&self, name: &str) -> Result<u64, Error> {
+    pub(crate) async fn allocated(&self, name: &str) -> Result<u64, Error> {
         let volume = self.inspect(name)?;
-        allocated(&volume.configuration)
-            .map_err(|error| Error::internal(format!("failed to read volume '{name}': {error}")))
+        blocking(move || {
+            allocated::at(Path::new(&volume.configuration.source))
+                .map_err(|error| Error::internal(format!("failed to read volume '{}': {error}", volume.id)))
+        })
+        .await
     }
 
     /// Deletes the volume `name` unless a container, running or not, uses it, as `used` tells.
@@ -161,7 +166,7 @@ impl Volumes {
     pub(crate) fn disk_usage(&self, used: impl Fn(&str) -> bool) -> Result<DiskUsage, Error> {
         let mut usage = DiskUsage::default();
         for volume in self.list() {
-            let size = match allocated(&volume.configuration) {
+            let size = match allocated::at(Path::new(&volume.configuration.source)) {
                 // Deleted meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 size => size.map_err(|error| {
@@ -266,12 +271,6 @@ impl Drop for Expectation<'_> {
 
 fn not_found(name: &str) -> Error {
     Error::not_found(format!("volume '{name}' not found"))
-}
-
-fn allocated(volume: &VolumeConfiguration) -> io::Result<u64> {
-    // What `st_blocks` counts in, in bytes.
-    const BLOCK: u64 = 512;
-    Ok(std::fs::metadata(&volume.source)?.blocks() * BLOCK)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use container_ipc::Error;
+use container_resource::volume::SHARED_FORMAT;
 use container_resource::{Journal, JournalMode, MemorySize};
 
 /// Capacity unless asked otherwise, in bytes; the disk takes what is written to it.
@@ -14,7 +15,16 @@ const DEFAULT_JOURNAL: u64 = 64 << 20;
 
 /// What a volume is made like. Options that nobody knows are kept and ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct VolumeOptions {
+pub(super) enum VolumeOptions {
+    /// It is a disk, for one machine at a time.
+    Disk(DiskOptions),
+    /// It is a directory of the host, for any number of machines.
+    Shared,
+}
+
+/// What a volume's disk is made like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DiskOptions {
     /// Capacity in bytes.
     pub(super) size: u64,
     /// The journal: without one, a machine that is killed loses more than what it was writing.
@@ -22,12 +32,35 @@ pub(super) struct VolumeOptions {
 }
 
 impl VolumeOptions {
-    /// Reads `size=<size>` and `journal=<mode>[:<size>]`.
+    /// The name of the volume's file system.
+    pub(super) fn format(&self) -> &'static str {
+        match self {
+            Self::Disk(_) => "ext4",
+            Self::Shared => SHARED_FORMAT,
+        }
+    }
+
+    /// Capacity in bytes, if there is a limit.
+    pub(super) fn size(&self) -> Option<u64> {
+        match self {
+            Self::Disk(disk) => Some(disk.size),
+            Self::Shared => None,
+        }
+    }
+
+    /// Reads `size=<size>` and `journal=<mode>[:<size>]`, or `type=shared`.
     ///
     /// # Errors
     /// One of them cannot be read or is too small.
     pub(super) fn parse(options: &BTreeMap<String, String>) -> Result<Self, Error> {
         let invalid = |text: String| Error::invalid_argument(format!("storage error: {text}"));
+        if options.get("type").is_some_and(|kind| kind == "shared") {
+            if options.contains_key("size") || options.contains_key("journal") {
+                let text = "a shared volume is a directory of the host: it has no size and no journal";
+                return Err(invalid(text.to_owned()));
+            }
+            return Ok(Self::Shared);
+        }
         let size = match options.get("size") {
             Some(text) => text
                 .parse::<MemorySize>()
@@ -46,13 +79,13 @@ impl VolumeOptions {
             },
         };
         let size_of_journal = journal.size.unwrap_or_else(|| DEFAULT_JOURNAL.min(size / 16));
-        Ok(Self {
+        Ok(Self::Disk(DiskOptions {
             size,
             journal: Journal {
                 size: Some(size_of_journal.max(Journal::MINIMUM)),
                 ..journal
             },
-        })
+        }))
     }
 }
 
@@ -65,20 +98,35 @@ mod tests {
         VolumeOptions::parse(&options.iter().map(pair).collect()).map_err(|error| error.to_string())
     }
 
+    fn disk(options: &[(&str, &str)]) -> DiskOptions {
+        match parse(options) {
+            Ok(VolumeOptions::Disk(disk)) => disk,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn directories_have_no_size() {
+        assert_eq!(parse(&[("type", "shared")]), Ok(VolumeOptions::Shared));
+        assert_eq!(disk(&[("type", "nfs")]).size, DEFAULT_SIZE, "nobody knows it");
+        let text = "storage error: a shared volume is a directory of the host: it has no size and no journal";
+        assert_eq!(parse(&[("type", "shared"), ("size", "1g")]), Err(text.to_owned()));
+    }
+
     #[test]
     fn sizes_and_journals() {
-        let made = parse(&[("size", "10g"), ("journal", "writeback:8m"), ("color", "red")]).unwrap();
+        let made = disk(&[("size", "10g"), ("journal", "writeback:8m"), ("color", "red")]);
         assert_eq!(made.size, 10 << 30);
         assert_eq!(
             (made.journal.mode, made.journal.size),
             (JournalMode::Writeback, Some(8 << 20))
         );
-        let small = parse(&[("size", "1m")]).unwrap();
+        let small = disk(&[("size", "1m")]);
         assert_eq!(
             (small.journal.mode, small.journal.size),
             (JournalMode::Ordered, Some(4 << 20))
         );
-        assert_eq!(parse(&[]).unwrap().size, DEFAULT_SIZE);
+        assert_eq!(disk(&[]).size, DEFAULT_SIZE);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Volumes on disk: `<name>/{entity.json, volume.img}`, each of them [whole] or not at all.
+//! Volumes on disk: `<name>/{entity.json, volume.img}`, or `data/` in place of the disk, each of them [whole] or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,18 +6,23 @@ use std::path::{Path, PathBuf};
 
 use container_ipc::Error;
 use container_resource::name::is_volume_name;
-use container_resource::{JournalMode, VolumeConfiguration};
+use container_resource::volume::SHARED_FORMAT;
+use container_resource::VolumeConfiguration;
 
-use super::options::VolumeOptions;
+use super::options::{DiskOptions, VolumeOptions};
 use crate::whole;
 
 /// What was asked for: a [`VolumeConfiguration`] as JSON.
 const ENTITY_FILE: &str = "entity.json";
 /// The disk.
 const DISK_FILE: &str = "volume.img";
-/// The disk of the volume `name`.
-pub(super) fn disk(directory: &Path, name: &str) -> PathBuf {
-    directory.join(name).join(DISK_FILE)
+/// The directory of a shared volume.
+const DATA_DIRECTORY: &str = "data";
+
+/// The disk or the directory of the volume `name`.
+pub(super) fn source(directory: &Path, name: &str, format: &str) -> PathBuf {
+    let file = if format == SHARED_FORMAT { DATA_DIRECTORY } else { DISK_FILE };
+    directory.join(name).join(file)
 }
 
 /// Reads every volume.
@@ -50,7 +55,7 @@ fn read(directory: &Path, name: &str) -> io::Result<VolumeConfiguration> {
         let text = format!("it belongs to volume {:?}", volume.name);
         return Err(io::Error::new(io::ErrorKind::InvalidData, text));
     }
-    let source = disk(directory, name);
+    let source = source(directory, name, &volume.format);
     fs::metadata(&source)?;
     // The application root may have been moved.
     Ok(VolumeConfiguration {
@@ -71,13 +76,18 @@ pub(super) fn write(
     let ingest = whole::ingest_path(directory);
     let write = || -> io::Result<()> {
         fs::create_dir(&ingest)?;
-        let disk = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(ingest.join(DISK_FILE))?;
-        format(&disk, options).map_err(io::Error::other)?;
-        disk.sync_all()?;
+        match options {
+            VolumeOptions::Shared => fs::create_dir(ingest.join(DATA_DIRECTORY))?,
+            VolumeOptions::Disk(options) => {
+                let disk = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create_new(true)
+                    .open(ingest.join(DISK_FILE))?;
+                format(&disk, options).map_err(io::Error::other)?;
+                disk.sync_all()?;
+            }
+        }
         let mut entity = File::create(ingest.join(ENTITY_FILE))?;
         entity.write_all(&serde_json::to_vec(volume)?)?;
         entity.sync_all()?;
@@ -90,14 +100,9 @@ pub(super) fn write(
     })
 }
 
-fn format(disk: &File, options: &VolumeOptions) -> container_ext4::Result<()> {
-    let mode = match options.journal.mode {
-        JournalMode::Writeback => container_ext4::JournalMode::Writeback,
-        JournalMode::Ordered => container_ext4::JournalMode::Ordered,
-        JournalMode::Journal => container_ext4::JournalMode::Journal,
-    };
+fn format(disk: &File, options: &DiskOptions) -> container_ext4::Result<()> {
     let journal = container_ext4::Journal {
-        mode,
+        mode: options.journal.mode,
         size: options.journal.size,
     };
     // No lost+found: programs that want an empty directory, such as databases, get one.

@@ -1,12 +1,9 @@
 //! `--volume` (behaviour.md 9.3).
 
 use container_ipc::Error;
-use container_resource::name::is_volume_name;
+use container_resource::name::{VOLUME_NAME_PATTERN, is_volume_name};
 
 use super::invalid;
-
-/// What a volume's name must match, as messages say it.
-const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
 
 /// One `--volume`, or one `--mount` that is no tmpfs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +64,7 @@ fn named_or_host(source: &str) -> Result<VolumeSource, Error> {
 /// It breaks the rule of behaviour.md 10.
 pub fn name(text: &str) -> Result<String, Error> {
     if !is_volume_name(text) {
-        return invalid(format!("invalid volume name '{text}': must match {NAME_PATTERN}"));
+        return invalid(format!("invalid volume name '{text}': must match {VOLUME_NAME_PATTERN}"));
     }
     Ok(text.to_owned())
 }
