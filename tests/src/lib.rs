@@ -61,12 +61,26 @@ impl System {
 
     /// The same for a user who is nobody else: in a user namespace in which only this user exists, as root.
     pub fn start_in_user_namespace() -> Self {
+        Self::start_within(&["--user", "--map-root-user", "--", "env"])
+    }
+
+    /// The same, with volumes on a file system of a limited size such as `24m`, which only the services see.
+    pub fn start_with_small_volumes(size: &str) -> Self {
+        let script = format!(
+            "volumes=$HOME/.local/share/container/volumes; mkdir -p $volumes && \
+             mount -t tmpfs -o size={size} small $volumes && exec \"$@\""
+        );
+        Self::start_within(&["--user", "--map-root-user", "--mount", "--", "sh", "-c", &script, "sh"])
+    }
+
+    /// Starts the services by `unshare` with these arguments before the command line.
+    fn start_within(arguments: &[&str]) -> Self {
         let mut system = Self::unstarted();
         system.stopped = false;
         let start = system.command(["system", "start", "--disable-kernel-install"]);
         let mut command = Command::new("unshare");
         command
-            .args(["--user", "--map-root-user", "--"])
+            .args(arguments)
             .arg(start.get_program())
             .args(start.get_args())
             .env_clear()
