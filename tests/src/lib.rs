@@ -31,6 +31,8 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(120);
 pub struct System {
     home: TempDir,
     stopped: bool,
+    /// The user that commands run as, where that is another one than the test's.
+    user: Option<u32>,
 }
 
 /// What a command printed and how it ended.
@@ -51,12 +53,30 @@ impl System {
             .prefix("ct-")
             .tempdir()
             .expect("a scratch home directory");
-        Self { home, stopped: true }
+        Self {
+            home,
+            stopped: true,
+            user: None,
+        }
     }
 
     /// A started system with a kernel, the init image and `busybox:latest`.
     pub fn start() -> Self {
         Self::configured("")
+    }
+
+    /// The same for an ordinary user: nobody of this host, if root runs the test.
+    pub fn start_as_user() -> Self {
+        // Above what systems hand out, and another one than virtual machines run as.
+        const USER: u32 = 0x6000_0000;
+        let mut system = Self::unstarted();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(system.home(), Some(USER), Some(USER)).expect("a home directory");
+            system.user = Some(USER);
+        }
+        system.boot();
+        system.install();
+        system
     }
 
     /// The same for a user who is nobody else: in a user namespace in which only this user exists, as root.
@@ -155,7 +175,18 @@ impl System {
 
     /// A `container` command in this installation, not started yet, with nothing of the caller's environment.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(program("container"));
+        let program = program("container");
+        let mut command = match self.user {
+            None => Command::new(program),
+            Some(user) => {
+                let mut command = Command::new("setpriv");
+                let user = user.to_string();
+                command
+                    .args(["--reuid", &user, "--regid", &user, "--clear-groups", "--"])
+                    .arg(program);
+                command
+            }
+        };
         command
             .args(arguments)
             .env_clear()
@@ -211,6 +242,23 @@ impl System {
         let text = self.ok(["inspect", id]);
         let mut list: Vec<serde_json::Value> = serde_json::from_str(&text).expect("inspect prints JSON");
         list.pop().expect("inspect prints one element")
+    }
+
+    /// What a network is, as `network inspect` shows it.
+    #[track_caller]
+    pub fn network(&self, name: &str) -> serde_json::Value {
+        let text = self.ok(["network", "inspect", name]);
+        let mut list: Vec<serde_json::Value> = serde_json::from_str(&text).expect("inspect prints JSON");
+        list.pop().expect("inspect prints one element")
+    }
+
+    /// The IPv4 address of a running container on its first network.
+    #[track_caller]
+    pub fn address(&self, id: &str) -> String {
+        let container = self.inspect(id);
+        let address = container["status"]["networks"][0]["ipv4Address"].as_str();
+        let address = address.unwrap_or_else(|| panic!("{id} has no address: {container}"));
+        address.split('/').next().unwrap_or_default().to_owned()
     }
 
     /// The state of a container, as `inspect` shows it.

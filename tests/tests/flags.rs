@@ -171,7 +171,13 @@ fn additional_options() {
     system.ok(["stop", "extra"]);
     let text = system.ok(["logs", "extra"]);
     assert_eq!(value(&text, "hostname"), "db.example");
-    assert_eq!(value(&text, "hosts"), "192.0.2.1 one;10.0.2.2 gate;", "{text}");
+    let network = system.network("default");
+    let gateway = network["status"]["ipv4Gateway"].as_str().unwrap_or_default();
+    assert_eq!(
+        value(&text, "hosts"),
+        format!("192.0.2.1 one;{gateway} gate;"),
+        "{text}"
+    );
     assert_eq!(value(&text, "msgmax"), "9000");
     assert_eq!(
         value(&text, "caps").trim_start_matches('0'),
