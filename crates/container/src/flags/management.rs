@@ -106,7 +106,7 @@ pub struct ManagementFlags {
     #[arg(
         long,
         value_name = "network",
-        help = "Attach to a network: <name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=N], or none"
+        help = "Attach to a network: <name>[,mac=XX:XX:XX:XX:XX:XX][,mtu=N][,ip=A.B.C.D][,alias=NAME], or none"
     )]
     pub network: Vec<String>,
     /// Leave resolv.conf alone.
