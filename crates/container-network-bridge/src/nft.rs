@@ -8,11 +8,8 @@ const SYSTEM_PATH: &str = "/usr/sbin:/sbin";
 
 /// Loads `rules` in the network namespace of the caller: all of them, or none.
 pub(crate) fn load(rules: &str) -> Result<(), String> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut nft = Command::new("nft")
+    let mut nft = command()
         .args(["-f", "-"])
-        .env("PATH", format!("{path}:{SYSTEM_PATH}"))
-        .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -41,4 +38,23 @@ pub(crate) fn load(rules: &str) -> Result<(), String> {
         "nft refused the network's rules ({}): {first}",
         output.status
     ))
+}
+
+/// Whether there is a table `name` in the network namespace of the caller. When `nft` does not run, there is.
+pub(crate) fn has_table(name: &str) -> bool {
+    let status = command()
+        .args(["list", "table", "inet", name])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.map_or(true, |status| status.success())
+}
+
+fn command() -> Command {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut nft = Command::new("nft");
+    nft.env("PATH", format!("{path}:{SYSTEM_PATH}"))
+        .env("LC_ALL", "C");
+    nft
 }

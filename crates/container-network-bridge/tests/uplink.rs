@@ -83,6 +83,13 @@ fn a_lost_way_out_is_made_again() {
         })
         .await;
 
+        if root() {
+            // So are rules that somebody flushes.
+            let table = helper_interface(&gateway).unwrap().replace("cn-", "container-");
+            assert_eq!(host(&format!("nft delete table inet {table}")), "");
+            eventually(async || host("nft list tables").contains(&table).then_some(())).await;
+        }
+
         // What a killed helper had is taken over, not made a second time.
         let before = pids_of(&["pasta", &helper.holder().unwrap().to_string()]);
         helper.kill();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use container_netlink::{self as netlink, Cidr, Route};
 use container_resource::NetworkMode;
@@ -21,12 +22,18 @@ use crate::{nft, rules};
 /// The MTU of the pair in bytes, as of most ways further on.
 const MTU: u32 = 1500;
 
+/// How long rules may go on changing before they are looked at.
+const SETTLE: Duration = Duration::from_millis(250);
+
 /// An interface on the host whose other end is in the network's namespace.
 #[derive(Debug)]
 pub(crate) struct Veth {
     name: String,
     link: Link,
-    monitor: Monitor,
+    /// The table of the host's rules.
+    table: String,
+    links: Monitor,
+    rules: Monitor,
     forwarding: Mutex<Option<Forwarding>>,
 }
 
@@ -38,7 +45,8 @@ impl Veth {
     pub(super) async fn ensure(settings: &Settings, holder: &Holder) -> Result<Self, Error> {
         let name = rules::host_interface(settings);
         let failed = |error| Error::System("failed to connect the network with the host", error);
-        let monitor = Monitor::of_links().map_err(failed)?;
+        let links = Monitor::of_links().map_err(failed)?;
+        let rules = Monitor::of_rules().map_err(failed)?;
         let others: Vec<IpAddr> = if_addrs::get_if_addrs()
             .map_err(failed)?
             .into_iter()
@@ -78,7 +86,9 @@ impl Veth {
         Ok(Self {
             name,
             link,
-            monitor,
+            table: rules::host_table(settings),
+            links,
+            rules,
             forwarding: Mutex::new(forwarding),
         })
     }
@@ -98,16 +108,33 @@ impl Veth {
         load(rules::of_host(settings, &self.link, localhosts)).await
     }
 
-    /// Resolves when the interface is gone or down.
+    /// Resolves when the interface or the rules are gone: somebody loads a new set of rules, say.
     pub(super) async fn lost(&self) {
-        loop {
-            if !netlink::link_exists(&self.name).unwrap_or(true) {
-                return;
-            }
-            if self.monitor.event().await.is_err() {
+        tokio::select! {
+            () = self.link_lost() => {}
+            () = self.rules_lost() => {}
+        }
+    }
+
+    async fn link_lost(&self) {
+        while netlink::link_exists(&self.name).unwrap_or(true) {
+            if self.links.event().await.is_err() {
                 return std::future::pending().await;
             }
         }
+    }
+
+    async fn rules_lost(&self) {
+        while self.rules.event().await.is_ok() {
+            // Where rules change once they often do again.
+            tokio::time::sleep(SETTLE).await;
+            let table = self.table.clone();
+            let there = tokio::task::spawn_blocking(move || nft::has_table(&table)).await;
+            if !there.unwrap_or(true) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Lets the host forward packets no longer than others need it.
