@@ -26,6 +26,9 @@ pub enum Error {
     /// A network address could not be had.
     #[error("failed to attach to the network: {0}")]
     Network(#[source] io::Error),
+    /// A published socket could not be made on the host.
+    #[error("failed to publish a socket at {0}: {1}")]
+    Socket(String, #[source] io::Error),
     /// The virtual machine failed.
     #[error("{}", chain(.0))]
     Machine(#[from] container_hypervisor::Error),

@@ -51,12 +51,17 @@ impl Guest {
         }
     }
 
+    /// A port that is not in use.
+    pub(crate) fn next_port(&self) -> u32 {
+        self.next_port.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// A port of the host that the agent can connect to.
     ///
     /// # Errors
     /// The machine has ended.
     pub(crate) fn listen(&self) -> Result<Port, Error> {
-        let number = self.next_port.fetch_add(1, Ordering::Relaxed);
+        let number = self.next_port();
         let listener = self.machine.listen(number).map_err(crate::Error::from)?;
         Ok(Port { number, listener })
     }

@@ -112,12 +112,15 @@ impl Runtime {
         // A conflict is found before anything boots.
         let ports = publish::bind(configuration)?;
         let published_ports = publish::chosen(configuration, &ports);
+        let published_sockets = sockets::published::bind(configuration)?;
         let plugins = &request.network_plugins;
         let (guest, links) = machine::boot(&self.bundle, &self.container, plugins, &mut watch).await?;
         let forwarding = publish::serve(ports, configuration, plugins, &links)?;
         if let Some(socket) = ssh_agent {
-            sockets::forward_into(&guest, socket, sockets::SSH_STAGED).await?;
+            sockets::forward_ssh_agent(&guest, socket).await?;
         }
+        sockets::forward_mounted(&guest, configuration).await?;
+        let relays = sockets::published::serve(published_sockets, &guest).await?;
         let init = GuestProcess::new(
             self.id().to_owned(),
             configuration.init_process.terminal,
@@ -132,6 +135,7 @@ impl Runtime {
             state.guest = Some(guest.clone());
             state.links = Some(links);
             state.forwarding = forwarding;
+            state.relays = relays;
             state.published_ports = published_ports;
             state.environment = request.dynamic_env;
             state.processes.insert(self.id().to_owned(), init.clone());
@@ -187,8 +191,15 @@ impl Runtime {
             // The kernel kills them with the init process; this only lets the news arrive.
             let _ = tokio::time::timeout(STRAGGLERS, all).await;
         }
-        let forwarding = std::mem::take(&mut self.state().forwarding);
+        let (forwarding, mut relays) = {
+            let mut state = self.state();
+            (
+                std::mem::take(&mut state.forwarding),
+                std::mem::take(&mut state.relays),
+            )
+        };
         forwarding.end().await;
+        relays.shutdown().await;
         self.switch_off(guest, alive).await;
         for process in others.iter().filter(|process| process.exit_status().is_none()) {
             process.finish(exit(LOST));

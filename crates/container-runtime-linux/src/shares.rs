@@ -8,7 +8,7 @@ use container_ipc::Error;
 use container_resource::{ContainerConfiguration, Filesystem};
 use container_sandbox::Agent;
 
-use crate::guest;
+use crate::{guest, sockets};
 
 /// Where everything that is shared is mounted in the guest.
 const MOUNT_POINT: &str = "/run/virtiofs";
@@ -16,8 +16,8 @@ const MOUNT_POINT: &str = "/run/virtiofs";
 /// The mounts of host paths and of volumes that are directories of the host, each with the name of its share.
 fn of(configuration: &ContainerConfiguration) -> impl Iterator<Item = (String, &Filesystem)> {
     let mounts = configuration.mounts.iter();
-    mounts
-        .filter(|mount| mount.is_shared())
+    let of_host = mounts.filter(|mount| mount.is_shared() && !sockets::is_mounted(mount));
+    of_host
         .enumerate()
         .map(|(index, mount)| (index.to_string(), mount))
 }

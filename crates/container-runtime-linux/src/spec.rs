@@ -302,6 +302,9 @@ pub(crate) fn staged(configuration: &ContainerConfiguration, filesystem: &Filesy
         FilesystemType::Volume { name, .. } if !filesystem.is_shared() => {
             Some(volumes::path(configuration, name))
         }
+        FilesystemType::Virtiofs {} if sockets::is_mounted(filesystem) => {
+            Some(sockets::staged(configuration, filesystem))
+        }
         FilesystemType::Virtiofs {} | FilesystemType::Volume { .. } => {
             Some(shares::path(configuration, filesystem))
         }
@@ -314,6 +317,7 @@ pub(crate) fn staged(configuration: &ContainerConfiguration, filesystem: &Filesy
 pub(crate) fn host_mounts(configuration: &ContainerConfiguration) -> Vec<(String, &str)> {
     let mounts = configuration.mounts.iter();
     mounts
+        .filter(|mount| !sockets::is_mounted(mount))
         .filter_map(|mount| Some((staged(configuration, mount)?, mount.destination.as_str())))
         .collect()
 }

@@ -8,6 +8,7 @@ use container_ipc::{Error, ErrorCode};
 use container_ports::Forwarding;
 use container_resource::time::Timestamp;
 use container_resource::{ContainerState, ContainerStatus, PublishPort};
+use tokio::task::JoinSet;
 
 use crate::network::Links;
 use crate::process::{Guest, GuestProcess};
@@ -68,6 +69,8 @@ pub(crate) struct State {
     pub links: Option<Links>,
     /// The published ports from boot to the end.
     pub forwarding: Forwarding,
+    /// The published sockets from boot to the end.
+    pub relays: JoinSet<()>,
     /// The published ports as they are, if the system chose one.
     pub published_ports: Vec<PublishPort>,
     /// Environment that is new at every start.
@@ -86,6 +89,7 @@ impl Default for State {
             processes: HashMap::new(),
             links: None,
             forwarding: Forwarding::default(),
+            relays: JoinSet::new(),
             published_ports: Vec::new(),
             environment: BTreeMap::new(),
             frozen: false,

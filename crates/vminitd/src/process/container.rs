@@ -106,6 +106,11 @@ impl Container {
         self.bundle.join("execs").join(id)
     }
 
+    /// Where its root file system is in the virtual machine.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The container's identifier.
     pub(crate) fn id(&self) -> &str {
         &self.id

@@ -9,6 +9,7 @@ mod stdio;
 mod users;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use container::Container;
@@ -142,6 +143,16 @@ impl Processes {
     pub(crate) fn container(&self, id: &str) -> Result<Arc<Container>> {
         let missing = || Error::NotFound(format!("container {id} not found"));
         self.lock().get(id).cloned().flatten().ok_or_else(missing)
+    }
+
+    /// What a path below a running container's root is for its processes: their root directory, and the path in it.
+    pub(crate) fn view(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
+        self.all().iter().find_map(|container| {
+            let inside = path.strip_prefix(container.root()).ok()?;
+            let init = container.init().running().ok()?;
+            let root = format!("/proc/{}/root", init.pid.as_raw_nonzero());
+            Some((root.into(), inside.to_owned()))
+        })
     }
 
     /// Every container, by identifier.

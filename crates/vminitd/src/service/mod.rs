@@ -42,10 +42,11 @@ pub struct Service {
 impl Service {
     /// A service for one host. Must be made within the runtime.
     pub(crate) fn new(transport: Transport, reaper: Reaper, launcher: Arc<Launcher>) -> Self {
+        let processes = Processes::new(transport.clone(), reaper, launcher);
         Self {
-            processes: Processes::new(transport.clone(), reaper, launcher),
             environment: Environment::inherited(),
-            proxies: Proxies::new(transport.clone()),
+            proxies: Proxies::new(transport.clone(), processes.clone()),
+            processes,
             transport,
         }
     }

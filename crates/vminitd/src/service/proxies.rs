@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use container_sandbox::proto::proxy_vsock_request::Action;
 use container_sandbox::proto::{
@@ -14,18 +15,27 @@ use container_sandbox::proto::{
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional_with_sizes};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep};
 
 use crate::error::{Context, Error, Result};
 use crate::log::log;
+use crate::process::Processes;
+use crate::rooted::{Root, path_of};
 use crate::transport::{Listener, Transport};
 
 /// Bytes that one direction of a stream holds.
 const BUFFER: usize = 64 * 1024;
 
+/// How long a process may leave its queue of connections full.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(10);
+/// Wait between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// All proxies, by identifier.
 #[derive(Debug)]
 pub(super) struct Proxies {
     transport: Transport,
+    processes: Processes,
     running: Mutex<HashMap<String, Proxy>>,
 }
 
@@ -47,9 +57,10 @@ impl Drop for Proxy {
 }
 
 impl Proxies {
-    pub(super) fn new(transport: Transport) -> Self {
+    pub(super) fn new(transport: Transport, processes: Processes) -> Self {
         Self {
             transport,
+            processes,
             running: Mutex::default(),
         }
     }
@@ -80,7 +91,7 @@ impl Proxies {
                     .listen(port)
                     .context(|| format!("failed to listen on port {port}"))?;
                 Proxy {
-                    task: tokio::spawn(out_of_guest(listener, path)).abort_handle(),
+                    task: tokio::spawn(out_of_guest(listener, path, self.processes.clone())).abort_handle(),
                     socket: None,
                 }
             }
@@ -133,21 +144,44 @@ async fn into_guest(listener: UnixListener, transport: Transport, port: u32) {
 }
 
 /// The host connects to the port; each connection goes on to the guest's socket.
-async fn out_of_guest(mut listener: Listener, path: PathBuf) {
+async fn out_of_guest(mut listener: Listener, path: PathBuf, processes: Processes) {
     let mut streams = JoinSet::new();
     loop {
         let outer = match listener.accept().await {
             Ok(stream) => stream,
             Err(error) => return log!("proxy to {} ended: {error}", path.display()),
         };
-        let path = path.clone();
+        let (path, processes) = (path.clone(), processes.clone());
         streams.spawn(async move {
-            match UnixStream::connect(&path).await {
+            match connect(&path, &processes).await {
                 Ok(inner) => join(inner, outer).await,
                 Err(error) => log!("proxy cannot reach {}: {error}", path.display()),
             }
         });
         while streams.try_join_next().is_some() {}
+    }
+}
+
+/// Connects to a socket. One below a container's root is the one that its processes have at that path, whatever links
+/// and mounts are on the way.
+async fn connect(path: &Path, processes: &Processes) -> io::Result<UnixStream> {
+    let Some((root, inside)) = processes.view(path) else {
+        return connect_patiently(path).await;
+    };
+    let socket = Root::open(&root)?.locate(&inside)?;
+    connect_patiently(Path::new(&path_of(&socket))).await
+}
+
+/// Connects, after those who came before: the kernel has no event for a queue that is not full any more.
+async fn connect_patiently(path: &Path) -> io::Result<UnixStream> {
+    let end = Instant::now() + QUEUE_PATIENCE;
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < end => {
+                sleep(PAUSE).await;
+            }
+            result => return result,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is mounted into a new container (behaviour reference, 9.3 to 9.5).
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileTypeExt;
 
 use container_client::ApiClient;
 use container_client::api::VolumeCreateRequest;
@@ -77,7 +78,7 @@ fn host_path(path: &str) -> Result<String, Error> {
     let Ok(found) = std::fs::metadata(path) else {
         return refuse("does not exist");
     };
-    if !found.is_dir() && !found.is_file() {
+    if !found.is_dir() && !found.is_file() && !found.file_type().is_socket() {
         return refuse("is neither a directory nor a file");
     }
     let Some(path) = std::path::absolute(path)

@@ -36,7 +36,10 @@ pub(crate) async fn there_and_back(guest: &Guest) {
         .await
         .unwrap_err();
     assert_eq!(again.code, ErrorCode::Exists);
-    guest.proxy("out", Action::OutOf, inner, &path).await.unwrap();
+    // The link is resolved as the container's processes would, who have another root.
+    guest.script("ln -s /tmp /link").await;
+    let linked = format!("{ROOT}/link/a.sock");
+    guest.proxy("out", Action::OutOf, inner, &linked).await.unwrap();
     assert_eq!(guest.script("stat -c '%a %F' /tmp/a.sock").await, "660 socket\n");
 
     // Several at a time, with ends that are seen on the other side.
