@@ -67,6 +67,11 @@ impl System {
 
     /// The same for an ordinary user: nobody of this host, if root runs the test.
     pub fn start_as_user() -> Self {
+        Self::configured_as_user("")
+    }
+
+    /// The same with a configuration file of the user.
+    pub fn configured_as_user(configuration: &str) -> Self {
         // Above what systems hand out, and another one than virtual machines run as.
         const USER: u32 = 0x6000_0000;
         let mut system = Self::unstarted();
@@ -74,6 +79,7 @@ impl System {
             std::os::unix::fs::chown(system.home(), Some(USER), Some(USER)).expect("a home directory");
             system.user = Some(USER);
         }
+        system.configure(configuration);
         system.boot();
         system.install();
         system
@@ -115,12 +121,23 @@ impl System {
     /// The same with a configuration file of the user.
     pub fn configured(configuration: &str) -> Self {
         let mut system = Self::unstarted();
-        let file = system.home().join(".config/container/config.toml");
-        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
-        std::fs::write(file, configuration).expect("a configuration file");
+        system.configure(configuration);
         system.boot();
         system.install();
         system
+    }
+
+    /// Writes a configuration file, which its user can read.
+    fn configure(&self, configuration: &str) {
+        let directories = [".config", ".config/container"].map(|path| self.home().join(path));
+        let file = directories[1].join("config.toml");
+        for directory in &directories {
+            std::fs::create_dir(directory).expect("a directory");
+        }
+        std::fs::write(&file, configuration).expect("a configuration file");
+        for path in directories.iter().chain([&file]) {
+            std::os::unix::fs::chown(path, self.user, self.user).expect("a file of the user");
+        }
     }
 
     /// Installs kernel and images.

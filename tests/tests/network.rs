@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, TcpListener, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use container_tests::{Finished, System, assert_golden, eventually, signal};
@@ -337,6 +338,63 @@ fn a_network_outlives_its_helper() {
     // What they had is theirs again afterwards.
     system.ok(["restart", "-t", "0", "one"]);
     assert_eq!(system.address("one"), one);
+}
+
+#[test]
+fn a_subnet_that_the_host_uses_is_left_when_nobody_is_on_it() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can change the routes of this host");
+        return;
+    }
+    let mut system = System::start_as_user();
+    let subnet = |system: &System| {
+        let network = system.network("default");
+        network["status"]["ipv4Subnet"]
+            .as_str()
+            .expect("a subnet")
+            .to_owned()
+    };
+    wait(&system, "one", &[]);
+    let before = subnet(&system);
+    let route = Route::add(&before);
+    let helper = || system.processes("container-network-bridge start");
+    let killed = helper();
+    signal("KILL", killed[0]);
+    eventually(Duration::from_secs(20), "another helper", || {
+        let now = helper();
+        now.len() == 1 && now != killed
+    });
+    wait(&system, "two", &[]);
+    assert_eq!(subnet(&system), before);
+    assert!(reaches(&system, "two", &system.address("one")));
+    system.ok(["delete", "--force", "--all"]);
+    system.stop();
+    system.boot();
+    wait(&system, "one", &[]);
+    assert_ne!(subnet(&system), before);
+    drop(route);
+}
+
+/// A route of the host that leads nowhere.
+struct Route(String);
+
+impl Route {
+    fn add(subnet: &str) -> Self {
+        let added = Command::new("ip")
+            .args(["route", "add", "unreachable", subnet])
+            .status();
+        assert!(added.is_ok_and(|status| status.success()));
+        Self(subnet.to_owned())
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        let removed = Command::new("ip")
+            .args(["route", "del", "unreachable", &self.0])
+            .status();
+        assert!(removed.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
 }
 
 /// The tap devices of the default network, as the process that keeps its namespace sees them.

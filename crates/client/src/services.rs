@@ -37,6 +37,11 @@ pub fn network(plugin: &str, id: &str) -> String {
     format!("{PREFIX}.network.{plugin}.{id}")
 }
 
+/// The process that keeps the namespace of the network `id` while its helper is started again (Linux).
+pub fn network_holder(id: &str) -> String {
+    format!("{PREFIX}.network-holder.{id}")
+}
+
 /// The job label of the API server.
 pub fn api_server_label() -> String {
     format!("{PREFIX}.apiserver")

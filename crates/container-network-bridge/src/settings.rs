@@ -101,8 +101,7 @@ impl Settings {
 
     /// Where the process listens that keeps the namespace of the network `id`.
     pub fn holder_endpoint(app_root: &Path, id: &str) -> Endpoint {
-        let service = format!("{}.network-holder.{id}", services::PREFIX);
-        Endpoint::new(&runtime_dir(app_root), &service)
+        Endpoint::new(&runtime_dir(app_root), &services::network_holder(id))
     }
 
     /// Eight digits that no other network on this host has.

@@ -1,5 +1,6 @@
 //! One network, and what keeps its helper running.
 
+use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -148,7 +149,11 @@ impl Kept {
             }
             return Ok(client);
         }
-        let subnets = networks.choose(self).await?;
+        let held = *self.subnets();
+        let subnets = match held.filter(|_| self.is_held(networks)) {
+            Some(subnets) => subnets,
+            None => networks.choose(self).await?,
+        };
         let label = self.label();
         let arguments = self.arguments(subnets, shared.domain.as_deref());
         let endpoint = self.endpoint(networks);
@@ -158,7 +163,13 @@ impl Kept {
             .await?;
         let client = NetworkClient::connect(&shared.runtime_directory, plugin, name).await?;
         match client.ready(START).await {
-            Ok(_) => Ok(client),
+            Ok(status) => {
+                // Before macOS 26 it cannot choose.
+                if let Some(subnets) = Subnets::of(&status) {
+                    networks.settle(self, subnets).await;
+                }
+                Ok(client)
+            }
             Err(error) => {
                 shared.jobs.remove(&label).await;
                 if error.code != ErrorCode::Interrupted {
@@ -172,6 +183,13 @@ impl Kept {
                 Err(Error::internal(text))
             }
         }
+    }
+
+    /// Whether the network is there although its helper is not: containers may be on it, and it stays what it is.
+    fn is_held(&self, networks: &Networks) -> bool {
+        let service = services::network_holder(self.name());
+        let endpoint = Endpoint::new(&networks.0.runtime_directory, &service);
+        UnixStream::connect(endpoint.socket_path()).is_ok()
     }
 
     fn arguments(&self, subnets: Subnets, domain: Option<&str>) -> Vec<String> {
