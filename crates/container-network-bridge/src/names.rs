@@ -12,8 +12,8 @@ use crate::settings::Settings;
 
 /// The zone of the names below.
 const INTERNAL: &str = "container.internal";
-/// The host, which the gateway's address leads to. It has no IPv6 address: most services listen on IPv4 alone, and there
-/// are versions of pasta that keep those waiting who try IPv6 first.
+/// The host, which the gateway's address leads to. It has no IPv6 address: most services listen on IPv4 alone, and not
+/// every program tries a second address.
 const HOST: &str = "host.container.internal";
 /// The gateway itself.
 const GATEWAY: &str = "gateway.container.internal";

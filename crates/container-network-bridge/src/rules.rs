@@ -58,19 +58,25 @@ pub(crate) fn of_namespace(
             );
         }
     }
-    let postrouting = match link {
-        Some(_) if translate => format!("    oifname \"{UPLINK}\" masquerade\n"),
-        _ => String::new(),
+    let (raw, postrouting) = match link {
+        Some(_) if translate => (ACKNOWLEDGED, format!("    oifname \"{UPLINK}\" masquerade\n")),
+        _ => ("", String::new()),
     };
     table(
         TABLE,
         &[
+            ("prerouting", "filter", "raw", raw),
             ("prerouting", "nat", "dstnat", &prerouting),
             ("forward", "filter", "filter", &forward),
             ("postrouting", "nat", "srcnat", &postrouting),
         ],
     )
 }
+
+/// There are versions of `pasta` (Debian 12) whose refusals of a connection lack the flag without which they are
+/// ignored, so that who connects waits until it gives up. The number that the flag is about is there.
+const ACKNOWLEDGED: &str =
+    "    iifname \"up0\" tcp flags & (syn | ack | rst) == rst tcp ackseq != 0 tcp flags set rst | ack\n";
 
 /// The rules in the host's namespace, of a network that is connected with it directly.
 pub(crate) fn of_host(settings: &Settings, link: &Link, localhosts: &[Ipv4Addr]) -> String {
@@ -127,13 +133,13 @@ pub(crate) fn host_table(settings: &Settings) -> String {
     format!("container-{}", settings.key())
 }
 
-/// A table in place of the one with the same name: chains with their type, priority and rules.
-fn table(name: &str, chains: &[(&str, &str, &str, &String)]) -> String {
+/// A table in place of the one with the same name: chains by their hook, with type, priority and rules.
+fn table(name: &str, chains: &[(&str, &str, &str, &str)]) -> String {
     let mut text = format!("table inet {name}\ndelete table inet {name}\ntable inet {name} {{\n");
-    for (chain, kind, priority, rules) in chains.iter().filter(|chain| !chain.3.is_empty()) {
+    for (hook, kind, priority, rules) in chains.iter().filter(|chain| !chain.3.is_empty()) {
         let _ = write!(
             text,
-            "  chain {chain} {{\n    type {kind} hook {chain} priority {priority};\n{rules}  }}\n"
+            "  chain {hook}_{kind} {{\n    type {kind} hook {hook} priority {priority};\n{rules}  }}\n"
         );
     }
     text.push_str("}\n");
@@ -173,19 +179,23 @@ mod tests {
             r#"table inet container
 delete table inet container
 table inet container {
-  chain prerouting {
+  chain prerouting_filter {
+    type filter hook prerouting priority raw;
+    iifname "up0" tcp flags & (syn | ack | rst) == rst tcp ackseq != 0 tcp flags set rst | ack
+  }
+  chain prerouting_nat {
     type nat hook prerouting priority dstnat;
     iifname "br0" ip daddr 10.0.0.1 meta l4proto { tcp, udp } th dport != 53 dnat ip to 169.254.128.1
     iifname "br0" ip6 daddr fd00::1 meta l4proto { tcp, udp } th dport != 53 dnat ip6 to fd01::1
     iifname "br0" ip daddr 203.0.113.1 meta l4proto { tcp, udp } dnat ip to 169.254.128.3
   }
-  chain forward {
+  chain forward_filter {
     type filter hook forward priority filter;
     iifname "br0" ip saddr != 10.0.0.0/24 drop
     iifname "br0" ip6 saddr != fd00::/64 drop
     ip daddr 169.254.128.3 ct status & dnat == 0 drop
   }
-  chain postrouting {
+  chain postrouting_nat {
     type nat hook postrouting priority srcnat;
     oifname "up0" masquerade
   }

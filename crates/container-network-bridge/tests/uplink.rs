@@ -21,6 +21,12 @@ fn host_address() -> Option<String> {
     address.map(|address| address.to_string())
 }
 
+/// A port on which nobody listens.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
 fn gateway6(address: &str) -> String {
     format!(
         "[{}::1]",
@@ -41,6 +47,15 @@ fn the_gateway_is_the_host() {
         let guest = Guest::start(attachment);
         assert_eq!(guest.get(&gateway, hello("0.0.0.0")), "hello");
         assert_eq!(guest.get(&gateway6, hello("::")), "hello");
+        // Where nobody listens, that is said at once.
+        let nobody = format!("http://{gateway}:{}/", closed_port());
+        assert_eq!(
+            guest
+                .run(&["curl", "-s", "--max-time", "5", &nobody])
+                .status
+                .code(),
+            Some(7)
+        );
         if let Some(address) = host_address() {
             assert_eq!(guest.get(&address, hello("0.0.0.0")), "hello");
         }
