@@ -157,4 +157,49 @@ fn an_ordinary_user_is_root_inside() {
     let own = fs::metadata(system.home()).unwrap();
     let new = fs::metadata(source.join("new")).unwrap();
     assert_eq!((new.uid(), new.gid()), (own.uid(), own.gid()));
+
+    // Other users of the container have files of their own, all of them the user's outside.
+    let shell = "mkdir -m 777 /src/open; echo given > /src/given; chown 33:44 /src/given; chmod 600 /src/given; \
+                 stat -c %u:%g /src/given";
+    assert_eq!(
+        system.ok(["run", "--rm", "-v", &volume, "busybox", "sh", "-c", shell]),
+        "33:44"
+    );
+    let shell = "cat /src/given; cat /src/secret; cd /src/open; echo 1 > file; echo 2 >> file; cat file; mkdir d; \
+                 cp /bin/true program; chmod 4755 program; stat -c '%u:%g %a' file d program; touch /src/no; \
+                 chown 0 file";
+    let ran = system.run([
+        "run",
+        "--rm",
+        "--progress",
+        "none",
+        "--uid",
+        "33",
+        "--gid",
+        "44",
+        "-v",
+        &volume,
+        "busybox",
+        "sh",
+        "-c",
+        shell,
+    ]);
+    assert_eq!(
+        ran.stdout, "given\n1\n2\n33:44 644\n33:44 755\n33:44 4755\n",
+        "{ran:?}"
+    );
+    assert_eq!(ran.stderr.matches("Permission denied").count(), 2, "{ran:?}");
+    assert_eq!(
+        ran.stderr.matches("Operation not permitted").count(),
+        1,
+        "{ran:?}"
+    );
+    let file = fs::metadata(source.join("open/file")).unwrap();
+    assert_eq!((file.uid(), file.gid()), (own.uid(), own.gid()));
+    let shell =
+        "stat -c %u:%g /src/open/file; chown 0:0 /src/open/program; stat -c '%u:%g %a' /src/open/program";
+    assert_eq!(
+        system.ok(["run", "--rm", "-v", &volume, "busybox", "sh", "-c", shell]),
+        "33:44\n0:0 755"
+    );
 }

@@ -1,6 +1,7 @@
 //! `container-share-fs`: serves directories and files of the host to one virtual machine.
 
 mod identity;
+mod owned;
 mod server;
 mod share;
 mod tree;

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use vhost::vhost_user::{Error as VhostError, Listener};
 use vhost_user_backend::{Error as BackendError, VhostUserDaemon};
+use virtiofsd::filesystem::{FileSystem, SerializableFileSystem};
 use virtiofsd::passthrough::{CachePolicy, Config, InodeFileHandlesMode, PassthroughFs};
 use virtiofsd::sandbox::{Sandbox, SandboxMode};
 use virtiofsd::seccomp::{SeccompAction, enable_seccomp};
@@ -16,6 +17,7 @@ use virtiofsd::vhost_user::VhostUserFsBackendBuilder;
 use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
 
 use crate::identity::Identity;
+use crate::owned::Owned;
 use crate::tree;
 
 /// How long the guest may believe what it knows of a name or a file's attributes: what is changed on the host shows in
@@ -78,6 +80,17 @@ pub(crate) fn serve(socket: i32, identity: Identity) -> anyhow::Result<()> {
     enable_seccomp(SeccompAction::Kill, false).context("failed to filter system calls")?;
     give_up_capabilities()?;
     let files = PassthroughFs::new(config).context("failed to open the tree of shares")?;
+    match identity {
+        Identity::Same => answer(files, &mut listener),
+        Identity::One => answer(Owned(files), &mut listener),
+    }
+}
+
+/// Answers the machine that connects until it is gone.
+fn answer<F>(files: F, listener: &mut Listener) -> anyhow::Result<()>
+where
+    F: FileSystem + SerializableFileSystem + Send + Sync + 'static,
+{
     let backend = VhostUserFsBackendBuilder::default()
         .set_thread_pool_size(WORKERS)
         .build(files)?;
@@ -85,7 +98,7 @@ pub(crate) fn serve(socket: i32, identity: Identity) -> anyhow::Result<()> {
     let mut daemon = VhostUserDaemon::new("shares".to_owned(), Arc::new(backend), memory)
         .map_err(|error| anyhow::anyhow!("failed to set up the device: {error}"))?;
     daemon
-        .start(&mut listener)
+        .start(listener)
         .map_err(|error| anyhow::anyhow!("failed to talk to the virtual machine: {error}"))?;
     match daemon.wait() {
         Ok(()) | Err(BackendError::HandleRequest(VhostError::Disconnected | VhostError::PartialMessage)) => {
