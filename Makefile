@@ -5,10 +5,10 @@ DESTDIR ?=
 ARCH ?= $(patsubst aarch64,arm64,$(shell uname -m))
 BIN = $(or $(CARGO_TARGET_DIR),target)/release
 PLUGINS = container-core-images container-network-bridge container-runtime-linux
-EXCLUDED = vminitd
+EXCLUDED = vminitd container-network-vmnet
 SIGN = :
 ifeq ($(shell uname -s),Darwin)
-PLUGINS = container-core-images container-runtime-linux
+PLUGINS = container-core-images container-network-vmnet container-runtime-linux
 EXCLUDED = vminitd container-network-bridge container-share-fs container-tests
 SIGN = scripts/macos/sign.sh $(BIN) container container-apiserver $(PLUGINS)
 endif

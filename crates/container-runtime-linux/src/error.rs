@@ -23,9 +23,6 @@ pub enum Error {
     /// The scratch disk could not be made.
     #[error("failed to create the scratch disk: {0}")]
     ScratchDisk(String),
-    /// A network address could not be had.
-    #[error("failed to attach to the network: {0}")]
-    Network(#[source] io::Error),
     /// A published socket could not be made on the host.
     #[error("failed to publish a socket at {0}: {1}")]
     Socket(String, #[source] io::Error),

@@ -187,6 +187,7 @@ pub struct Nic {
 pub enum NicKind {
     /// The network that macOS makes for all virtual machines, behind address translation.
     Nat,
-    /// A tap device of a Linux host, by its descriptor. Frames come after a `virtio_net_hdr` (`IFF_VNET_HDR`).
+    /// What a network's helper gave for it. On Linux a tap device, where frames come after a `virtio_net_hdr`
+    /// (`IFF_VNET_HDR`); on macOS a datagram socket, with a frame per message.
     Tap(OwnedFd),
 }

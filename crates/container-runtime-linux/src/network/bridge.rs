@@ -4,12 +4,13 @@ use std::time::Duration;
 use container_client::network::{AllocateRequest, Lease, NetworkClient};
 use container_client::services::NETWORK_PROGRAM;
 use container_config::Roots;
-use container_hypervisor::{Nic, NicKind};
+use container_hypervisor::Nic;
 use container_ipc::{Error, runtime_dir};
-use container_ports::SocketPool;
 use container_resource::{Attachment, AttachmentConfiguration};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+use super::platform;
 
 /// The pause before a helper that ended is looked for again; it doubles up to the second one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -64,32 +65,16 @@ pub(crate) async fn attach(
         let text = || format!("failed to attach to network {}", wanted.network);
         let (client, lease) = place.lease().await.map_err(|error| error.wrap(text()))?;
         let mac = lease.attachment.mac_address.as_deref().and_then(super::parse_mac);
-        let (Some(mac), Some(tap)) = (mac, lease.device) else {
+        let (Some(mac), Some(kind)) = (mac, platform::kind(lease.device)) else {
             return Err(Error::internal("its helper gave no interface").wrap(text()));
         };
-        nics.push(Nic {
-            mac,
-            kind: NicKind::Tap(tap),
-        });
+        nics.push(Nic { mac, kind });
         links.attachments.push(lease.attachment.clone());
         links
             .keepers
             .push(tokio::spawn(place.keep(client, lease.attachment)));
     }
     Ok((nics, links))
-}
-
-/// Sockets that reach the container's address on its first network.
-///
-/// # Errors
-/// It is on none.
-pub(crate) fn connector(wanted: &[AttachmentConfiguration], plugins: &[String]) -> Result<SocketPool, Error> {
-    let Some(first) = wanted.first() else {
-        return Err(Error::internal("the container is on no network"));
-    };
-    let directory = runtime_dir(&Roots::from_environment()?.app);
-    let plugin = plugins.first().map_or(NETWORK_PROGRAM, String::as_str);
-    Ok(SocketPool::new(directory, plugin.to_owned(), first.network.clone()))
 }
 
 /// What is asked of one network.

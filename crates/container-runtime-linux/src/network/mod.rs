@@ -1,22 +1,20 @@
 //! The interfaces of a container's virtual machine.
 
-// Its tests need no macOS.
-#[cfg(any(target_os = "macos", test))]
-mod addresses;
-#[cfg(target_os = "linux")]
 mod bridge;
+#[cfg(not(target_os = "macos"))]
+mod linux;
 #[cfg(target_os = "macos")]
-mod nat;
+mod macos;
 
 use container_hypervisor::MacAddress;
 use container_resource::Attachment;
-
-#[cfg(target_os = "linux")]
-use bridge as platform;
+#[cfg(not(target_os = "macos"))]
+use linux as platform;
 #[cfg(target_os = "macos")]
-use nat as platform;
+use macos as platform;
 
-pub(crate) use platform::{Links, attach, connector};
+pub(crate) use bridge::{Links, attach};
+pub(crate) use platform::connector;
 
 /// The name server of a container that names none: the first network's gateway, which asks the host's.
 pub(crate) fn name_server(attachments: &[Attachment]) -> Option<String> {

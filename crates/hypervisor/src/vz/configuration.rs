@@ -14,7 +14,7 @@ use super::plan::{Limits, Plan};
 use super::serial::console;
 use super::shares::shares;
 use super::socket::socket;
-use crate::Error;
+use crate::{Error, Nic};
 
 /// What the framework allows on this host.
 pub(super) fn limits() -> Limits {
@@ -32,6 +32,7 @@ pub(super) fn limits() -> Limits {
 /// Puts a machine together and lets the framework check it, entitlements included. The console writes to `output`.
 pub(super) fn configuration(
     plan: &Plan,
+    nics: &[Nic],
     output: OwnedFd,
 ) -> Result<Retained<VZVirtualMachineConfiguration>, Error> {
     let Some(boot_loader) = boot_loader(&plan.kernel, &plan.command_line) else {
@@ -42,11 +43,7 @@ pub(super) fn configuration(
     };
     // The guest's kernel finds devices in this order: the first disk is vda, the first interface eth0.
     let disks = plan.disks.iter().map(disk).collect::<Result<Vec<_>, _>>()?;
-    let interfaces = plan
-        .interfaces
-        .iter()
-        .map(|address| interface(*address))
-        .collect::<Result<Vec<_>, _>>()?;
+    let interfaces = nics.iter().map(interface).collect::<Result<Vec<_>, _>>()?;
     let shared = match plan.shares.as_slice() {
         [] => None,
         directories => Some(shares(directories)?),

@@ -70,7 +70,9 @@ impl VzMachine {
         let life = Arc::new(Life::new());
         let label = format!("dev.container.machine.{}", config.name);
         let of_parts = Arc::clone(&life);
-        let parts = Confined::new(&label, |queue| Parts::new(plan, output.into(), of_parts, queue))?;
+        let parts = Confined::new(&label, |queue| {
+            Parts::new(plan, &config.nics, output.into(), of_parts, queue)
+        })?;
         Ok(Self {
             parts,
             life,

@@ -22,7 +22,7 @@ use super::plan::Plan;
 use super::queue::WeakConfined;
 use super::refusal::Refusal;
 use super::socket::{self, Link};
-use crate::{Error, ExitReason};
+use crate::{Error, ExitReason, Nic};
 
 /// A method of a machine that says later whether it succeeded.
 pub(super) type Method = unsafe fn(&VZVirtualMachine, &DynBlock<dyn Fn(*mut NSError)>);
@@ -44,11 +44,12 @@ impl Parts {
     /// Makes a machine that runs on `queue`.
     pub(super) fn new(
         plan: &Plan,
+        nics: &[Nic],
         output: OwnedFd,
         life: Arc<Life>,
         queue: &DispatchRetained<DispatchQueue>,
     ) -> Result<Self, Error> {
-        let configuration = configuration(plan, output)?;
+        let configuration = configuration(plan, nics, output)?;
         let delegate = Delegate::new(life);
         // SAFETY: the configuration was found valid, which the initializer asks for, and is copied. The queue is serial,
         // and this is called on it. The machine refers to the delegate weakly; `Parts` keeps both.

@@ -1,7 +1,8 @@
 use std::ops::RangeInclusive;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use crate::{Architecture, Capabilities, Error, MacAddress, NicKind, Share, VmConfig, kernel_args};
+use crate::{Architecture, Capabilities, Error, NicKind, Share, VmConfig, kernel_args};
 
 const MIB: u64 = 1 << 20;
 
@@ -26,8 +27,6 @@ pub(super) struct Plan {
     pub(super) disks: Vec<Disk>,
     /// Directories of the host that the guest sees.
     pub(super) shares: Vec<SharedDirectory>,
-    /// Addresses of the interfaces, all of them on the network that the host translates addresses for.
-    pub(super) interfaces: Vec<MacAddress>,
 }
 
 /// A virtio block device.
@@ -91,7 +90,7 @@ impl Plan {
         if let Some(disk) = config.disks.iter().find(|disk| !disk.serial.is_ascii()) {
             return problem(format!("disk serial {} is not ASCII", disk.serial));
         }
-        if !config.nics.iter().all(|nic| matches!(nic.kind, NicKind::Nat)) {
+        if !config.nics.iter().all(|nic| is_usable(&nic.kind)) {
             return problem("a network that this host does not have".to_owned());
         }
         let disks = config.disks.iter().map(|disk| Disk {
@@ -107,8 +106,17 @@ impl Plan {
             nested_virtualization: config.nested_virtualization,
             disks: disks.collect(),
             shares: config.shares.iter().map(SharedDirectory::from).collect(),
-            interfaces: config.nics.iter().map(|nic| nic.mac).collect(),
         })
+    }
+}
+
+/// Whether the framework knows such a network. It raises an exception for a descriptor that is no socket.
+fn is_usable(kind: &NicKind) -> bool {
+    match kind {
+        NicKind::Nat => true,
+        NicKind::Tap(frames) => frames
+            .try_clone()
+            .is_ok_and(|frames| UnixDatagram::from(frames).local_addr().is_ok()),
     }
 }
 
@@ -128,6 +136,7 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+    use crate::MacAddress;
     use crate::Nic;
 
     const HOST: Capabilities = Capabilities {
@@ -215,8 +224,11 @@ mod tests {
                     read_only: true,
                 },
             ],
-            interfaces: vec![MacAddress([2, 0, 0, 0, 0, 1])],
         };
+        assert_eq!(plan(&config).unwrap(), expected);
+        // Frames come through a socket where a network has a helper of its own.
+        let (frames, _) = UnixDatagram::pair().unwrap();
+        config.nics[0].kind = NicKind::Tap(frames.into());
         assert_eq!(plan(&config).unwrap(), expected);
     }
 
