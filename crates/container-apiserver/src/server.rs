@@ -67,17 +67,16 @@ impl Server {
         let volumes = tokio::task::spawn_blocking(move || Volumes::open(&app_root))
             .await?
             .context("failed to read the volumes")?;
-        let (app_root, directory) = (roots.app.clone(), runtime_directory.clone());
+        let app_root = roots.app.clone();
         let (its_jobs, its_configuration) = (jobs.clone(), configuration.clone());
         let networks = tokio::task::spawn_blocking(move || {
-            Networks::open(&app_root, &directory, its_jobs, &its_configuration)
+            Networks::open(&app_root, &runtime_directory, its_jobs, &its_configuration)
         })
         .await?
         .context("failed to read the networks")?;
         let app_root = roots.app.clone();
         let containers = Containers::new(
             app_root,
-            runtime_directory,
             configuration,
             images,
             volumes,

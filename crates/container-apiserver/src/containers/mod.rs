@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use container_client::bundle::CONTAINERS_DIRECTORY;
 use container_config::SystemConfiguration;
-use container_ipc::Error;
+use container_ipc::{Error, runtime_dir};
 
 use self::container::Container;
 use self::events::Events;
@@ -64,7 +64,6 @@ impl Containers {
     /// The containers below `app_root`, none of which is known before [`load`](Self::load).
     pub(crate) fn new(
         app_root: PathBuf,
-        runtime_directory: PathBuf,
         configuration: SystemConfiguration,
         images: ImageService,
         volumes: Volumes,
@@ -74,8 +73,8 @@ impl Containers {
     ) -> Self {
         let table = Table::default();
         Self(Arc::new(Shared {
+            runtime_directory: runtime_dir(&app_root),
             app_root,
-            runtime_directory,
             configuration,
             images,
             volumes,
