@@ -108,6 +108,7 @@ impl Guest {
             source: source.into(),
             destination: destination.into(),
             options: options.iter().map(|option| (*option).to_owned()).collect(),
+            ..proto::MountRequest::default()
         };
         soon(self.agent.mount(request)).await.unwrap();
     }

@@ -17,6 +17,7 @@ impl Guest {
             vsock_port: self.port(),
             is_archive,
             root: ROOT.into(),
+            ..proto::CopyRequest::default()
         }
     }
 
