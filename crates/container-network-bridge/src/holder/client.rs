@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use container_client::services;
 use container_ipc::{Call, Client, Endpoint};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
@@ -41,6 +42,7 @@ impl Holder {
         join: &[OwnedFd],
     ) -> Result<Self, String> {
         let mut command = Command::new(program);
+        command.arg0(services::NETWORK_PROGRAM);
         command.arg("hold").arg("--id").arg(id);
         command.arg("--root").arg(app_root);
         for (option, descriptor) in ["--join-network", "--join-user"].iter().zip(join) {
