@@ -292,7 +292,7 @@ mod tests {
         let volumes = Volumes::open(root.path()).unwrap();
         let made = volumes.create(request("data", &[("size", "1g")])).await.unwrap();
         assert_eq!(made.configuration.size_in_bytes, Some(1 << 30));
-        assert!(volumes.allocated("data").unwrap() < 4 << 20);
+        assert!(volumes.allocated("data").await.unwrap() < 4 << 20);
         let again = volumes.create(request("data", &[])).await.unwrap_err();
         assert_eq!(again.to_string(), "volume 'data' already exists");
         drop(volumes);
