@@ -201,7 +201,7 @@ fn attached_commands_write_to_the_process() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("attach");
-    let mut attach = || {
+    let attach = || {
         let mut command = system.command(["attach", "reader"]);
         let mut child = command
             .stdin(Stdio::piped())
