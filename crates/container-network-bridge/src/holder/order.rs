@@ -56,7 +56,7 @@ pub enum Order {
         /// How many.
         count: u8,
     },
-    /// Answer with, for every address, a UDP socket bound to the port and a TCP socket that listens on it.
+    /// Answer with, for every address that the kernel can have, a UDP socket bound to the port and a TCP socket that listens on it.
     NameServer {
         /// Where to listen.
         addresses: Vec<IpAddr>,

@@ -134,7 +134,10 @@ fn obey(request: Request<Order>, kept: &Kept, stop: &CancellationToken) -> Resul
                 .map_err(failed("make sockets"))?;
         }
         Order::NameServer { addresses, port } => {
-            for address in addresses {
+            for address in addresses
+                .into_iter()
+                .filter(|&address| bridge::is_usable(address))
+            {
                 let pair = sockets::name_server(address, port).map_err(|error| {
                     Error::internal(format!(
                         "failed to listen on {address}, port {port}, for DNS: {error}"

@@ -11,6 +11,7 @@ use container_netlink::{self as netlink, Route, TAP_DEVICE as DEVICE};
 use rustix::fs::{Mode, OFlags};
 
 use super::BRIDGE;
+use super::bridge::is_usable;
 
 /// Makes the tap device `name`.
 pub(super) fn make(name: &str, mtu: u32, addresses: &[IpAddr]) -> Result<OwnedFd, String> {
@@ -47,5 +48,6 @@ pub(super) fn remove(name: &str, addresses: &[IpAddr]) -> io::Result<()> {
 
 /// Routes that tell the gateway how large packets may be that are sent to this device.
 fn routes(addresses: &[IpAddr], mtu: u32) -> impl Iterator<Item = Route> {
-    addresses.iter().map(move |&to| Route::Neighbour { to, mtu })
+    let addresses = addresses.iter().filter(|&&address| is_usable(address));
+    addresses.map(move |&to| Route::Neighbour { to, mtu })
 }
