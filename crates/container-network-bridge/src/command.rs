@@ -142,6 +142,8 @@ async fn run(start: Start) -> anyhow::Result<()> {
     };
     let routes = router(&service);
     tokio::join!(serve(listener, routes, stop), service.run(), end);
+    // Whoever made it may be gone already, when the whole system stops.
+    let _ = std::fs::remove_file(endpoint(&start, &roots).socket_path());
     Ok(())
 }
 
@@ -153,9 +155,11 @@ fn listener(start: &Start, roots: &Roots) -> anyhow::Result<Listener> {
         let socket = unsafe { OwnedFd::from_raw_fd(LISTENER_FD) };
         return Ok(Listener::from_fd(socket)?);
     }
+    Ok(Listener::bind(&endpoint(start, roots))?)
+}
+
+/// Where this process listens.
+fn endpoint(start: &Start, roots: &Roots) -> Endpoint {
     let service = services::network(services::NETWORK_PROGRAM, &start.id);
-    Ok(Listener::bind(&Endpoint::new(
-        &runtime_dir(&roots.app),
-        &service,
-    ))?)
+    Endpoint::new(&runtime_dir(&roots.app), &service)
 }
