@@ -53,7 +53,7 @@ check-darwin: ## type-check and lint the macOS side
 	@scripts/check-darwin.sh
 
 bench: release ## measure what docs/specification.md promises
-	@for bench in boot cold-start parallel cli list exec stop stats logs memory unpack pull storage; do scripts/bench/$$bench.sh || exit 1; done
+	@for bench in boot cold-start parallel cli list exec stop stats logs memory unpack pull storage ports; do scripts/bench/$$bench.sh || exit 1; done
 
 man: ## write manual pages into build/man
 	cargo run --quiet --release --locked -p container --example man-pages -- build/man
