@@ -9,8 +9,8 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 rounds=${1:-5}
-forward=$(dirname "$container")/examples/forward
-[ -x "$forward" ] || (cd "$root" && cargo build --release --locked --package container-ports --example forward)
+forward=${CARGO_TARGET_DIR:-$root/target}/release/examples/forward
+(cd "$root" && cargo build --quiet --release --locked --package container-ports --example forward)
 
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # rate PORT [OPTION...]: megabits per second to a server of this host
@@ -42,7 +42,7 @@ for streams in 1 4; do
   echo "published port, $streams streams, median of $rounds: $a Mbit/s, loopback $b Mbit/s, ratio $(ratio "$a" "$b")"
 done
 
-# Into a container: a server of C that only counts would do; busybox's nc reads as fast as the guest can.
+# Into a container, through busybox's nc and cat, and back.
 own_system
 timed "$container" run -d --name sink -p "127.0.0.1:$(free_port):9" busybox nc -ll -p 9 -e cat
 address=$("$container" port sink 9)
