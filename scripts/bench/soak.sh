@@ -69,11 +69,10 @@ for ((i = 1; i <= count; i++)); do
 done
 took=$(($(now) - began))
 
-# What a killed command left runs to its end by itself.
-for ((i = 0; i < 300; i++)); do
-  [ -n "$(left)" ] || break
-  sleep 0.1
-done
+# What a killed command left runs to its end by itself; a container that was booted
+# and not started is given up after a minute.
+from=$(now)
+while [ -n "$(left)" ] && (($(now) - from < 120000000)); do sleep 0.5; done
 things=$(left)
 echo "soak: $count runs, $killed processes killed, $(ms $((took / count))) a run"
 echo "left: ${things:-nothing}"

@@ -28,6 +28,8 @@ const BOOT_LOG_LIMIT: u64 = 4 << 20;
 const STRAGGLERS: Duration = Duration::from_secs(1);
 /// How long the exit status of another process than init can still be asked for.
 const REMEMBER: Duration = Duration::from_secs(60);
+/// How long a booted container may wait for its process to be started, which whoever had it booted does at once.
+const ABANDONED: Duration = Duration::from_secs(60);
 /// How long an ended helper stays for an API server that may be starting again.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -153,6 +155,10 @@ impl Runtime {
                 (exit(LOST), false)
             }
             () = self.power_off.cancelled() => (exit(LOST), true),
+            () = self.abandoned() => {
+                tracing::warn!("nobody starts the process of the booted container");
+                (exit(LOST), true)
+            }
             never = machine::keep_time(&guest.agent) => match never {},
             never = keep_checking(&self, self.container.configuration.health_check.as_ref()) => match never {},
         };
@@ -160,6 +166,16 @@ impl Runtime {
         init.finish(status);
         self.stopped.send_replace(Some(status));
         tracing::info!(code = status.exit_code, "the container ended");
+    }
+
+    /// Resolves when the container was booted and nobody has started its process: whoever wanted to has gone.
+    async fn abandoned(&self) {
+        if tokio::time::timeout(ABANDONED, self.init_started.cancelled())
+            .await
+            .is_ok()
+        {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn init_ended(&self, guest: &Guest, init: &GuestProcess) -> (ExitStatus, bool) {
