@@ -51,6 +51,18 @@ pub(crate) fn has_table(name: &str) -> bool {
     status.map_or(true, |status| status.success())
 }
 
+/// The names of the tables in the network namespace of the caller. When `nft` does not run, there are none.
+pub(crate) fn tables() -> Vec<String> {
+    let output = command()
+        .args(["list", "tables", "inet"])
+        .stdin(Stdio::null())
+        .output();
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let names = text.lines().filter_map(|line| line.strip_prefix("table inet "));
+    names.map(str::to_owned).collect()
+}
+
 fn command() -> Command {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut nft = Command::new("nft");

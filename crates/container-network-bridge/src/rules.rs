@@ -119,7 +119,18 @@ pub(crate) fn of_host(settings: &Settings, link: &Link, localhosts: &[Ipv4Addr])
 
 /// What removes the rules in the host's namespace, whether they are there or not.
 pub(crate) fn without_host(settings: &Settings) -> String {
-    let name = host_table(settings);
+    without(&host_table(settings))
+}
+
+/// The interface on the host that belongs to the rules of `table`, if these are rules of a network.
+pub(crate) fn interface_of(table: &str) -> Option<String> {
+    let key = table.strip_prefix("container-")?;
+    let is_key = key.len() == 8 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_key.then(|| format!("{UPLINK_PREFIX}{key}"))
+}
+
+/// What removes a table, whether it is there or not.
+pub(crate) fn without(name: &str) -> String {
     format!("table inet {name}\ndelete table inet {name}\n")
 }
 

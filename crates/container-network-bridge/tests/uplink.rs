@@ -138,6 +138,9 @@ fn the_host_reaches_machines_and_is_left_as_it_was_found() {
         if !root() {
             return;
         }
+        // Of a network whose processes were all killed.
+        let orphan = format!("container-{:08x}", std::process::id());
+        assert_eq!(host(&format!("nft add table inet {orphan}")), "");
         let helper = Helper::new("nat");
         let client = helper.client().await;
         let lease = client.allocate(ask("web")).await.unwrap();
@@ -152,6 +155,7 @@ fn the_host_reaches_machines_and_is_left_as_it_was_found() {
         let interface = helper_interface(&gateway).unwrap();
         let table = interface.replace("cn-", "container-");
         assert!(host("nft list tables").contains(&table));
+        assert!(!host("nft list tables").contains(&orphan));
         drop(guest);
         helper.shut_down().await;
         assert!(!host("nft list tables").contains(&table));

@@ -64,6 +64,7 @@ impl Veth {
                 namespace.ok_or_else(|| Error::Uplink("the network has no namespace".to_owned()))?;
             netlink::add_veth(&name, UPLINK, namespace).map_err(failed)?;
         }
+        remove_orphans().await;
         configure_host(&name, &link).map_err(failed)?;
         route_to(settings, &name, &link)?;
         let routers = match settings.mode {
@@ -158,6 +159,24 @@ pub(super) async fn remove(settings: &Settings) {
     }
     if let Err(error) = load(rules::without_host(settings)).await {
         tracing::error!(%error, "failed to remove the network's rules");
+    }
+}
+
+/// Removes the rules of networks whose interface is gone: somebody killed all of their processes. Who is just making the
+/// interface again loads the rules after that.
+async fn remove_orphans() {
+    let removed = tokio::task::spawn_blocking(|| {
+        for table in nft::tables() {
+            let interface = rules::interface_of(&table);
+            if interface.is_some_and(|name| !netlink::link_exists(&name).unwrap_or(true)) {
+                tracing::info!(table, "removing the rules of a network that is gone");
+                nft::load(&rules::without(&table))?;
+            }
+        }
+        Ok::<_, String>(())
+    });
+    if let Ok(Err(error)) = removed.await {
+        tracing::warn!(error, "failed to remove the rules of a network that is gone");
     }
 }
 
