@@ -96,7 +96,16 @@ impl System {
             "volumes=$HOME/.local/share/container/volumes; mkdir -p $volumes && \
              mount -t tmpfs -o size={size} small $volumes && exec \"$@\""
         );
-        Self::start_within(&["--user", "--map-root-user", "--mount", "--", "sh", "-c", &script, "sh"])
+        Self::start_within(&[
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "--",
+            "sh",
+            "-c",
+            &script,
+            "sh",
+        ])
     }
 
     /// Starts the services by `unshare` with these arguments before the command line.

@@ -10,7 +10,8 @@ use container_resource::{Attachment, ContainerConfiguration, ExtraHost};
 use container_sandbox::Agent;
 use container_sandbox::proto::{
     ConfigureDnsRequest, ConfigureHostsRequest, IpAddrAddRequest, IpLinkSetRequest, IpRouteAddDefaultRequest,
-    IpRouteAddLinkRequest, MkdirRequest, MountRequest, SetTimeRequest, WriteFileRequest, configure_hosts_request::HostsEntry,
+    IpRouteAddLinkRequest, MkdirRequest, MountRequest, SetTimeRequest, WriteFileRequest,
+    configure_hosts_request::HostsEntry,
 };
 
 use crate::process::limited;
@@ -58,7 +59,13 @@ pub(crate) async fn mount_root(agent: &Agent, id: &str) -> Result<(), Error> {
     let [upper, work] = SCRATCH_DIRECTORIES;
     tokio::try_join!(
         mount(agent, "erofs", IMAGE_DISK, &image, vec!["ro".to_owned()]),
-        mount(agent, "ext4", SCRATCH_DISK, &scratch, ["noatime", "discard"].map(str::to_owned).into()),
+        mount(
+            agent,
+            "ext4",
+            SCRATCH_DISK,
+            &scratch,
+            ["noatime", "discard"].map(str::to_owned).into()
+        ),
     )?;
     let overlay = vec![
         format!("lowerdir={image}"),

@@ -10,8 +10,8 @@ use container_sandbox::Agent;
 use container_sandbox::proto::{FillDirectoryRequest, SyncRequest, UmountRequest};
 use tokio::time::timeout;
 
-use crate::{guest, spec};
 use crate::process::{Guest, limited};
+use crate::{guest, spec};
 
 /// The option of a mount that leaves an empty volume empty.
 const NO_COPY: &str = "nocopy";
@@ -95,7 +95,8 @@ pub(crate) async fn mount(agent: &Agent, configuration: &ContainerConfiguration)
 /// The copy fails, or takes too long.
 pub(crate) async fn fill(agent: &Agent, configuration: &ContainerConfiguration) -> Result<(), Error> {
     for mount in &configuration.mounts {
-        let (Some(name), Some(destination)) = (mount.volume_name(), spec::staged(configuration, mount)) else {
+        let (Some(name), Some(destination)) = (mount.volume_name(), spec::staged(configuration, mount))
+        else {
             continue;
         };
         if mount.is_read_only() || mount.options.iter().any(|option| option == NO_COPY) {

@@ -14,9 +14,7 @@ mod measure {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use container_hypervisor::{
-        AGENT_PORT, Disk, Hypervisor, VmConfig, platform,
-    };
+    use container_hypervisor::{AGENT_PORT, Disk, Hypervisor, VmConfig, platform};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const PHASES: [&str; 6] = ["bare QEMU", "create", "start", "connect", "answer", "together"];

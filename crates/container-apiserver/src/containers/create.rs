@@ -45,7 +45,10 @@ impl Containers {
         let reservation = self.0.table.reserve(&configuration)?;
         self.check(&configuration)?;
         let expected = self.0.volumes.expect(&configuration.mounts)?;
-        let names = configuration.networks.iter().map(|network| network.network.as_str());
+        let names = configuration
+            .networks
+            .iter()
+            .map(|network| network.network.as_str());
         let expected_networks = self.0.networks.expect(&configuration.id, names)?;
 
         let kernel_image = kernel_image(&kernel.path)?;

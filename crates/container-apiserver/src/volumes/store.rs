@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use container_ipc::Error;
+use container_resource::VolumeConfiguration;
 use container_resource::name::is_volume_name;
 use container_resource::volume::SHARED_FORMAT;
-use container_resource::VolumeConfiguration;
 
 use super::options::{DiskOptions, VolumeOptions};
 use crate::whole;
@@ -21,7 +21,11 @@ const DATA_DIRECTORY: &str = "data";
 
 /// The disk or the directory of the volume `name`.
 pub(super) fn source(directory: &Path, name: &str, format: &str) -> PathBuf {
-    let file = if format == SHARED_FORMAT { DATA_DIRECTORY } else { DISK_FILE };
+    let file = if format == SHARED_FORMAT {
+        DATA_DIRECTORY
+    } else {
+        DISK_FILE
+    };
     directory.join(name).join(file)
 }
 

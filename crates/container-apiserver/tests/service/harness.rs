@@ -227,7 +227,11 @@ impl Drop for Installation {
         let _ = self.server.kill();
         let _ = self.server.wait();
         let _ = signal_pid_in(&self.app().join("images.pid"), Signal::KILL);
-        for network in fs::read_dir(self.app().join("networks")).into_iter().flatten().flatten() {
+        for network in fs::read_dir(self.app().join("networks"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let _ = signal_pid_in(&network.path().join("pid"), Signal::KILL);
         }
         for id in self.names().unwrap_or_default() {

@@ -64,7 +64,9 @@ fn named_or_host(source: &str) -> Result<VolumeSource, Error> {
 /// It breaks the rule of behaviour.md 10.
 pub fn name(text: &str) -> Result<String, Error> {
     if !is_volume_name(text) {
-        return invalid(format!("invalid volume name '{text}': must match {VOLUME_NAME_PATTERN}"));
+        return invalid(format!(
+            "invalid volume name '{text}': must match {VOLUME_NAME_PATTERN}"
+        ));
     }
     Ok(text.to_owned())
 }

@@ -231,7 +231,10 @@ async fn an_interface_reaches_what_is_behind_its_tap_device() {
     let mut config = bench.config();
     config.nics.push(nic);
     let machine = boot(config).await;
-    assert_eq!(ask(&*machine, &format!("fetch {port}")).await, "served by the host");
+    assert_eq!(
+        ask(&*machine, &format!("fetch {port}")).await,
+        "served by the host"
+    );
     serving.join().unwrap();
 }
 
