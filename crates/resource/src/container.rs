@@ -228,13 +228,13 @@ pub struct ContainerStatus {
     /// Its interfaces; empty unless running.
     #[serde(default)]
     pub networks: Vec<Attachment>,
+    /// Its published ports as they are, while it runs and if the system chose one of them. An addition.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub published_ports: Vec<PublishPort>,
     /// When it last started.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub started_date: Option<Timestamp>,
-}
-    /// Its published ports as they are, while it runs and if the system chose one of them. An addition.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     /// What its health check has found out; absent unless it is running and has one. An addition.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub health: Option<Health>,
-    pub published_ports: Vec<PublishPort>,
+}
