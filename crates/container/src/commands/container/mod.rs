@@ -40,7 +40,7 @@ use crate::error::Outcome;
 /// Commands about containers.
 #[derive(Subcommand, Debug, Clone)]
 pub enum ContainerCommand {
-    /// Copy a file or directory between host and a running container.
+    /// Copy a file or directory between host and a container, running or not.
     #[command(visible_alias = "cp")]
     Copy(Box<copy::Copy>),
     /// Create a container without starting it.
