@@ -14,6 +14,7 @@ mod network;
 mod process;
 mod publish;
 mod relay;
+mod rosetta;
 mod routes;
 mod service;
 mod shares;

@@ -20,7 +20,7 @@ use container_sandbox::proto::UmountRequest;
 use crate::error::Error as RuntimeError;
 use crate::network::Links;
 use crate::process::{Guest, limited};
-use crate::{guest, network, shares, volumes};
+use crate::{guest, network, rosetta, shares, volumes};
 
 /// Memory of the machine beyond the container's limit, in bytes: the guest's kernel and agent.
 const MEMORY_OVERHEAD: u64 = 128 << 20;
@@ -72,6 +72,7 @@ pub(crate) async fn boot(
             root,
             volumes::mount(&guest.agent, configuration),
             shares::mount(&guest.agent, configuration),
+            rosetta::set_up(&guest.agent, configuration),
             guest::configure_network(&guest.agent, attachments),
             guest::set_time(&guest.agent),
         )
@@ -93,6 +94,8 @@ pub(crate) async fn boot_offline(
     mounted: bool,
 ) -> Result<Guest, Error> {
     let mut container = container.clone();
+    // No program of the container is run.
+    container.configuration.rosetta = false;
     if !mounted {
         container.configuration.mounts.clear();
     }
@@ -161,6 +164,7 @@ async fn power_on(
         nics,
         shares: shares::shares(configuration),
         nested_virtualization: configuration.virtualization,
+        rosetta: configuration.rosetta,
         boot_timeout: BOOT_TIMEOUT,
         ..VmConfig::new(&configuration.id, bundle.kernel(), bundle.boot_log())
     };

@@ -3,7 +3,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{Capabilities, Error};
+use crate::{Capabilities, Error, Rosetta};
 
 /// What a virtual machine is made of.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ pub struct VmConfig {
     pub console_log: PathBuf,
     /// The guest may run virtual machines itself.
     pub nested_virtualization: bool,
+    /// The guest can mount Rosetta, which runs programs of x86-64 on arm64, as a virtio-fs device with the tag
+    /// [`ROSETTA_TAG`].
+    pub rosetta: bool,
     /// How long the guest may take from the start of the machine until its agent answers.
     pub boot_timeout: Duration,
 }
@@ -51,6 +54,7 @@ impl VmConfig {
             shares: Vec::new(),
             console_log: console_log.into(),
             nested_virtualization: false,
+            rosetta: false,
             boot_timeout: Duration::from_secs(40),
         }
     }
@@ -60,7 +64,8 @@ impl VmConfig {
     /// Checks what no machine can have, and what the machines of this host have at most.
     ///
     /// # Errors
-    /// [`Error::Config`] says what is wrong, [`Error::NestedVirtualization`] that it is not to be had.
+    /// [`Error::Config`] says what is wrong, [`Error::NestedVirtualization`] and [`Error::Rosetta`] that they are not to be
+    /// had.
     pub(crate) fn check(&self, host: &Capabilities) -> Result<(), Error> {
         let problem = if self.cpus == 0 {
             "no processors".to_owned()
@@ -68,8 +73,7 @@ impl VmConfig {
             "no memory".to_owned()
         } else if self.disks.is_empty() {
             "no disk to boot from".to_owned()
-        } else if self.disks.len() + self.nics.len() + usize::from(!self.shares.is_empty()) > host.max_devices
-        {
+        } else if self.devices() > host.max_devices {
             format!("more than {} disks and network interfaces", host.max_devices)
         } else if self.disks.len() > host.max_disks {
             format!("more than {} disks", host.max_disks)
@@ -81,10 +85,18 @@ impl VmConfig {
             "a NUL character".to_owned()
         } else if self.nested_virtualization && !host.nested_virtualization {
             return Err(Error::NestedVirtualization);
+        } else if self.rosetta && host.rosetta != Rosetta::Installed {
+            return Err(Error::Rosetta(host.rosetta));
         } else {
             return Ok(());
         };
         Err(Error::Config(problem))
+    }
+
+    /// How many devices it has besides those that every machine has.
+    fn devices(&self) -> usize {
+        let shared = usize::from(!self.shares.is_empty()) + usize::from(self.rosetta);
+        self.disks.len() + self.nics.len() + shared
     }
 }
 
@@ -139,6 +151,9 @@ impl Disk {
 
 /// The tag under which the guest mounts what is shared with it.
 pub const SHARES_TAG: &str = "virtiofs";
+
+/// The tag under which the guest mounts Rosetta.
+pub const ROSETTA_TAG: &str = "rosetta";
 
 /// A directory or file of the host that the guest can use.
 #[derive(Debug, Clone, PartialEq, Eq)]

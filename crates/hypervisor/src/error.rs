@@ -2,7 +2,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ExitReason;
+use crate::{ExitReason, Rosetta};
 
 /// Why something about a virtual machine failed.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum Error {
     /// The machine asks for nested virtualization and this host has none.
     #[error("nested virtualization is not supported on the platform")]
     NestedVirtualization,
+    /// The machine asks for Rosetta and this host does not have it.
+    #[error("{}", no_rosetta(*.0))]
+    Rosetta(Rosetta),
     /// The program that runs virtual machines is missing.
     #[error("{program} not found: install the package {package}")]
     NotInstalled {
@@ -94,6 +97,16 @@ pub enum Error {
     /// The memory that the machine uses could not be found out.
     #[error("memory use of the virtual machine")]
     MemoryUse(#[source] io::Error),
+}
+
+/// Why there is no Rosetta, and what to do about it.
+fn no_rosetta(here: Rosetta) -> &'static str {
+    match here {
+        Rosetta::Unsupported => "Rosetta is not supported on the platform",
+        Rosetta::NotInstalled | Rosetta::Installed => {
+            "Rosetta is not installed: install it with `softwareupdate --install-rosetta`, or use an image for arm64"
+        }
+    }
 }
 
 /// The end of a message that quotes a log.

@@ -35,7 +35,7 @@ pub use qemu as platform;
 pub use vz as platform;
 
 pub use boot_log::BootLog;
-pub use config::{Architecture, Disk, MacAddress, Nic, NicKind, SHARES_TAG, Share, VmConfig};
+pub use config::{Architecture, Disk, MacAddress, Nic, NicKind, ROSETTA_TAG, SHARES_TAG, Share, VmConfig};
 pub use error::Error;
 pub use exit::ExitReason;
-pub use machine::{AGENT_PORT, Capabilities, Connection, Duplex, Hypervisor, Listener, VirtualMachine};
+pub use machine::{AGENT_PORT, Capabilities, Connection, Duplex, Hypervisor, Listener, Rosetta, VirtualMachine};

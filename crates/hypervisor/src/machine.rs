@@ -22,6 +22,8 @@ pub struct Capabilities {
     pub hardware_acceleration: bool,
     /// Guests may run virtual machines themselves.
     pub nested_virtualization: bool,
+    /// Whether guests can be given Rosetta.
+    pub rosetta: Rosetta,
     /// [`pause`](VirtualMachine::pause) and [`resume`](VirtualMachine::resume) work.
     pub pause: bool,
     /// [`memory_in_use`](VirtualMachine::memory_in_use) works.
@@ -30,6 +32,17 @@ pub struct Capabilities {
     pub max_disks: usize,
     /// The largest number of disks and network interfaces of one machine together.
     pub max_devices: usize,
+}
+
+/// Apple's translation of x86-64 programs for arm64 guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rosetta {
+    /// This host cannot have it.
+    Unsupported,
+    /// This host could have it.
+    NotInstalled,
+    /// Guests can be given it.
+    Installed,
 }
 
 /// What makes virtual machines on this host.

@@ -21,7 +21,7 @@ use std::env;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use crate::{Architecture, Capabilities, Error, NicKind, VirtualMachine, VmConfig};
+use crate::{Architecture, Capabilities, Error, NicKind, Rosetta, VirtualMachine, VmConfig};
 use accelerator::Accelerator;
 use machine::QemuMachine;
 
@@ -66,6 +66,7 @@ impl crate::Hypervisor for Hypervisor {
         Capabilities {
             hardware_acceleration: self.accelerator == Accelerator::Kvm,
             nested_virtualization: self.nested,
+            rosetta: Rosetta::Unsupported,
             pause: true,
             memory_use: true,
             max_disks: SLOTS - FIXED_DEVICES,

@@ -11,6 +11,7 @@ use super::entropy::entropy;
 use super::network::interface;
 use super::ns_error;
 use super::plan::{Limits, Plan};
+use super::rosetta;
 use super::serial::console;
 use super::shares::shares;
 use super::socket::socket;
@@ -48,6 +49,8 @@ pub(super) fn configuration(
         [] => None,
         directories => Some(shares(directories)?),
     };
+    let rosetta = plan.rosetta.then(rosetta::device).transpose()?;
+    let shared: Vec<_> = shared.into_iter().chain(rosetta).collect();
     // SAFETY: new objects that nobody else has; the configuration copies or keeps what it is given. Nested
     // virtualization is only asked for where the property exists, because `Capabilities` has it only there.
     unsafe {
@@ -65,9 +68,7 @@ pub(super) fn configuration(
         configuration.setEntropyDevices(&NSArray::from_retained_slice(&[entropy()]));
         configuration.setSerialPorts(&NSArray::from_retained_slice(&[console(output)]));
         configuration.setSocketDevices(&NSArray::from_retained_slice(&[socket()]));
-        if let Some(shared) = shared {
-            configuration.setDirectorySharingDevices(&NSArray::from_retained_slice(&[shared]));
-        }
+        configuration.setDirectorySharingDevices(&NSArray::from_retained_slice(&shared));
         configuration
             .validateWithError()
             .map_err(|error| ns_error::refusal(&error).of("create the virtual machine"))?;

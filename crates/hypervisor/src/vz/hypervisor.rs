@@ -6,6 +6,7 @@ use objc2_virtualization::{VZGenericPlatformConfiguration, VZVirtualMachine};
 use super::configuration::limits;
 use super::machine::VzMachine;
 use super::plan::Plan;
+use super::rosetta;
 use crate::{Capabilities, Error, VirtualMachine, VmConfig, files};
 
 /// Letters from `vda` to `vdz` (`behaviour.md` 28.1).
@@ -36,6 +37,7 @@ impl Hypervisor {
             capabilities: Capabilities {
                 hardware_acceleration: supported,
                 nested_virtualization: nested,
+                rosetta: rosetta::availability(),
                 pause: true,
                 // The guest's memory belongs to a process of the framework, which it does not name.
                 memory_use: false,

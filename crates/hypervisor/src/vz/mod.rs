@@ -35,6 +35,8 @@ mod plan;
 mod queue;
 mod refusal;
 #[cfg(target_os = "macos")]
+mod rosetta;
+#[cfg(target_os = "macos")]
 mod serial;
 #[cfg(target_os = "macos")]
 mod shares;

@@ -27,6 +27,8 @@ pub(super) struct Plan {
     pub(super) disks: Vec<Disk>,
     /// Directories of the host that the guest sees.
     pub(super) shares: Vec<SharedDirectory>,
+    /// The guest can mount Rosetta.
+    pub(super) rosetta: bool,
 }
 
 /// A virtio block device.
@@ -106,6 +108,7 @@ impl Plan {
             nested_virtualization: config.nested_virtualization,
             disks: disks.collect(),
             shares: config.shares.iter().map(SharedDirectory::from).collect(),
+            rosetta: config.rosetta,
         })
     }
 }
@@ -138,10 +141,12 @@ mod tests {
     use super::*;
     use crate::MacAddress;
     use crate::Nic;
+    use crate::Rosetta;
 
     const HOST: Capabilities = Capabilities {
         hardware_acceleration: true,
         nested_virtualization: false,
+        rosetta: Rosetta::NotInstalled,
         pause: true,
         memory_use: false,
         max_disks: 3,
@@ -224,6 +229,7 @@ mod tests {
                     read_only: true,
                 },
             ],
+            rosetta: false,
         };
         assert_eq!(plan(&config).unwrap(), expected);
         // Frames come through a socket where a network has a helper of its own.
@@ -290,5 +296,28 @@ mod tests {
         let mut config = config();
         config.nested_virtualization = true;
         assert!(matches!(plan(&config), Err(Error::NestedVirtualization)));
+    }
+
+    #[test]
+    fn rosetta_has_to_be_installed() {
+        let mut config = config();
+        config.rosetta = true;
+        let error = plan(&config).unwrap_err().to_string();
+        assert!(error.contains("softwareupdate --install-rosetta"), "{error}");
+        let host = Capabilities {
+            rosetta: Rosetta::Installed,
+            ..HOST
+        };
+        let limits = Limits {
+            cpus: 1..=4,
+            memory: 128 * MIB..=1024 * MIB,
+        };
+        assert!(Plan::new(&config, &host, &limits).unwrap().rosetta);
+        // Two disks, an interface, what is shared, and Rosetta: one more is too much.
+        config.disks.push(crate::Disk::writable("/volume", "volume"));
+        assert!(matches!(
+            Plan::new(&config, &host, &limits),
+            Err(Error::Config(_))
+        ));
     }
 }

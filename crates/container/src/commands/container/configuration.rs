@@ -14,7 +14,7 @@ use container_resource::{
 };
 use oci_spec::image::Config;
 
-use super::{mounts, not_yet};
+use super::{mounts, rosetta};
 use crate::error::Failure;
 use crate::flags::management::ManagementFlags;
 use crate::flags::process::ProcessFlags;
@@ -60,6 +60,7 @@ pub(super) struct Options {
     health: health::Options,
     open_stdin: bool,
     shm_size: Option<u64>,
+    rosetta: bool,
     virtualization: bool,
     ssh: bool,
     read_only: bool,
@@ -88,7 +89,7 @@ impl Options {
         management: &ManagementFlags,
         system: &SystemConfiguration,
     ) -> Result<Self, Failure> {
-        not_yet::check(management)?;
+        rosetta::Host::this().check(management.rosetta)?;
         let id = management.name.clone().unwrap_or_else(name::random_id);
         if !name::is_container_id(&id) {
             return Err(Failure::error(format!(
@@ -144,6 +145,7 @@ impl Options {
             health: health::Options::parse(&management.health)?,
             open_stdin: process.interactive,
             shm_size: management.shm_size.as_deref().map(memory::bytes).transpose()?,
+            rosetta: management.rosetta,
             virtualization: management.virtualization,
             ssh: management.ssh,
             read_only: management.read_only,
@@ -165,6 +167,7 @@ impl Options {
     ) -> Result<ContainerConfiguration, Failure> {
         let config = image_configuration.config().clone().unwrap_or_default();
         let health_check = self.health.on_top_of(health_check)?;
+        let rosetta = rosetta::Host::this().wants(self.rosetta, &platform);
         Ok(ContainerConfiguration {
             id: self.id,
             creation_date: time::now(),
@@ -182,7 +185,7 @@ impl Options {
             sysctls: self.sysctls,
             cap_add: self.cap_add,
             cap_drop: self.cap_drop,
-            rosetta: false,
+            rosetta,
             virtualization: self.virtualization,
             ssh: self.ssh,
             read_only: self.read_only,
