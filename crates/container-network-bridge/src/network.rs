@@ -148,9 +148,14 @@ impl Network {
 
     /// Keeps the network in order until `stop`.
     pub async fn keep_up(&self, stop: CancellationToken) {
+        let follow = async {
+            self.follow_local_domains().await;
+            // The rest goes on without them.
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
-            () = self.repair(stop.clone()) => {}
-            () = self.follow_local_domains() => stop.cancelled().await,
+            () = self.repair(stop) => {}
+            () = follow => {}
         }
     }
 
@@ -210,15 +215,21 @@ impl Network {
         if std::mem::replace(&mut state.ended, true) {
             return;
         }
-        if let Some(up) = state.up.take() {
-            up.uplink.release();
+        let uplink = state.up.take().map(|up| up.uplink);
+        if let Some(uplink) = &uplink {
+            uplink.release();
         }
         uplink::remove(&self.settings).await;
         if let Some(holder) = Holder::find(&self.settings.holder()).await {
-            if let Err(error) = holder.call(Order::End).await {
-                tracing::error!(%error, "failed to end the process of the network's namespace");
-            }
-            if tokio::time::timeout(PAUSES.1, holder.closed()).await.is_err() {
+            let end = async {
+                if let Err(error) = holder.end().await {
+                    tracing::error!(%error, "failed to end the process of the network's namespace");
+                }
+                if let Some(uplink) = uplink {
+                    uplink.ended().await;
+                }
+            };
+            if tokio::time::timeout(PAUSES.1, end).await.is_err() {
                 tracing::error!("the process of the network's namespace does not end");
             }
         }

@@ -51,6 +51,15 @@ impl Service {
         self.0.network.down().await;
     }
 
+    /// Has the network there. What was begun is brought to its end also for a caller that does not wait: processes that
+    /// are being started would otherwise be left to nobody.
+    async fn up(&self) -> Result<Holder, Error> {
+        let service = self.clone();
+        let up = tokio::spawn(async move { service.0.network.up().await });
+        up.await
+            .unwrap_or_else(|error| Err(Error::Holder(self.settings().id.clone(), error.to_string())))
+    }
+
     fn settings(&self) -> &Settings {
         self.0.network.settings()
     }
@@ -60,7 +69,7 @@ impl Service {
     }
 
     pub(crate) async fn status(&self) -> Result<NetworkStatus, Error> {
-        self.0.network.up().await?;
+        self.up().await?;
         Ok(self.settings().status())
     }
 
@@ -70,7 +79,7 @@ impl Service {
         request: &AllocateRequest,
         session: &Session,
     ) -> Result<(Attachment, Option<OwnedFd>), Error> {
-        let holder = self.0.network.up().await?;
+        let holder = self.up().await?;
         let _exchange = self.free(&request.hostname, session).await?;
         let known = self.leases().of(&request.hostname).cloned();
         if let Some(lease) = known {
@@ -160,7 +169,7 @@ impl Service {
                 name: tap_name(service.settings(), lease.ipv4),
                 addresses: vec![lease.ipv4.into(), lease.ipv6.into()],
             };
-            let removed = match service.0.network.up().await {
+            let removed = match service.up().await {
                 Ok(holder) => holder.call(order).await.map(drop).map_err(Error::from),
                 Err(error) => Err(error),
             };
@@ -180,7 +189,7 @@ impl Service {
 
     pub(crate) async fn sockets(&self, request: SocketsRequest) -> Result<Vec<OwnedFd>, Error> {
         let SocketsRequest { kind, count } = request;
-        let holder = self.0.network.up().await?;
+        let holder = self.up().await?;
         Ok(holder
             .exchange(Order::Sockets { kind, count }, Vec::new())
             .await?)
@@ -188,7 +197,12 @@ impl Service {
 
     /// Takes the network down and ends the helper.
     pub(crate) async fn shut_down(&self) {
-        self.0.network.down().await;
-        self.0.stop.cancel();
+        // To its end, whether the caller waits or not.
+        let service = self.clone();
+        let down = tokio::spawn(async move {
+            service.0.network.down().await;
+            service.0.stop.cancel();
+        });
+        let _ = down.await;
     }
 }

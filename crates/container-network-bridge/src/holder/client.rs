@@ -1,5 +1,6 @@
 //! The helper's side of the holder.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,7 +8,9 @@ use std::time::Duration;
 
 use container_client::services;
 use container_ipc::{Call, Client, Endpoint};
-use tokio::io::AsyncReadExt;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncReadExt, Interest};
 use tokio::process::Command;
 
 use super::namespace::Join;
@@ -110,6 +113,24 @@ impl Holder {
             ..Call::default()
         };
         Ok(self.client.call_with::<Obey>(order, call).await?.fds)
+    }
+
+    /// Ends the holder and what it keeps. Resolves when its process has ended.
+    ///
+    /// # Errors
+    /// It cannot be asked or waited for.
+    pub async fn end(&self) -> Result<(), container_ipc::Error> {
+        let failed = |error: std::io::Error| container_ipc::Error::internal(error.to_string());
+        let (pid, _) = self.namespaces().await?;
+        let process = Pid::from_raw(pid.cast_signed()).ok_or_else(|| failed(ErrorKind::NotFound.into()))?;
+        let process = pidfd_open(process, PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
+        // SAFETY: an `OwnedFd` always gives the one descriptor that it keeps open.
+        let process = unsafe { AsyncFd::register_with_interest(process, Interest::READABLE) };
+        let process = process.map_err(|error| failed(error.into()))?;
+        self.call(Order::End).await?;
+        // A pidfd becomes readable at the end of its process.
+        process.readable().await.map_err(failed)?.retain_ready();
+        Ok(())
     }
 
     /// Resolves when the holder is gone.

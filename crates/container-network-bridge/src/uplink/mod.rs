@@ -88,6 +88,13 @@ impl Uplink {
         }
     }
 
+    /// Resolves when no process of the way runs any more. Its holder ends it.
+    pub(crate) async fn ended(&self) {
+        if let Self::Pasta(pasta) = self {
+            pasta.lost().await;
+        }
+    }
+
     /// Ends what the way needs of the host as a whole.
     pub(crate) fn release(&self) {
         if let Self::Veth(veth) = self {
