@@ -101,11 +101,7 @@ impl ServiceManager {
     pub fn list(&self) -> Result<Vec<String>> {
         let mut labels = Vec::new();
         for record in self.records.all()? {
-            if record.process()?.is_some() {
-                labels.push(record.label);
-            } else {
-                self.records.remove(&record)?;
-            }
+            labels.extend(self.running(record)?.map(|(record, _)| record.label));
         }
         Ok(labels)
     }
@@ -162,11 +158,20 @@ impl ServiceManager {
         }
     }
 
+    /// The job's process, while it runs. The record of one that has ended is removed.
     fn process(&self, label: &str) -> Result<Option<(Record, Process)>> {
-        let Some(record) = self.records.read(label)? else {
-            return Ok(None);
-        };
-        Ok(record.process()?.map(|process| (record, process)))
+        match self.records.read(label)? {
+            Some(record) => self.running(record),
+            None => Ok(None),
+        }
+    }
+
+    fn running(&self, record: Record) -> Result<Option<(Record, Process)>> {
+        if let Some(process) = record.process()? {
+            return Ok(Some((record, process)));
+        }
+        self.records.remove(&record)?;
+        Ok(None)
     }
 
     async fn ended(&self, record: &Record, process: Process) -> Result<()> {
