@@ -199,22 +199,26 @@ pub(crate) async fn configure_names(
         ),
         comment: None,
     };
-    agent.configure_hosts(hosts).await?;
-    let Some(dns) = &configuration.dns else {
-        return Ok(());
+    let resolver = configuration.dns.as_ref().map(|dns| {
+        let mut nameservers = dns.nameservers.clone();
+        if nameservers.is_empty() {
+            nameservers.extend(default_nameserver.map(str::to_owned));
+        }
+        ConfigureDnsRequest {
+            location,
+            nameservers,
+            domain: dns.domain.clone(),
+            search_domains: dns.search_domains.clone(),
+            options: dns.options.clone(),
+        }
+    });
+    let configure_dns = async {
+        match resolver {
+            Some(resolver) => agent.configure_dns(resolver).await.map(|_| ()),
+            None => Ok(()),
+        }
     };
-    let mut nameservers = dns.nameservers.clone();
-    if nameservers.is_empty() {
-        nameservers.extend(default_nameserver.map(str::to_owned));
-    }
-    let request = ConfigureDnsRequest {
-        location,
-        nameservers,
-        domain: dns.domain.clone(),
-        search_domains: dns.search_domains.clone(),
-        options: dns.options.clone(),
-    };
-    agent.configure_dns(request).await.map(|_| ())
+    tokio::try_join!(agent.configure_hosts(hosts), configure_dns).map(|_| ())
 }
 
 fn hosts(hostname: &str, extra: &[ExtraHost], attachments: &[Attachment]) -> Vec<HostsEntry> {
