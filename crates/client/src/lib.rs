@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod images;
 pub mod network;
 pub mod phases;
+pub mod resolver;
 pub mod runtime;
 pub mod services;
 pub mod stdio;

@@ -7,6 +7,7 @@
 mod allocated;
 mod containers;
 mod copy;
+mod host_names;
 mod image_service;
 mod jobs;
 mod kernels;

@@ -10,6 +10,7 @@ use container_ipc::{Endpoint, Listener, Router};
 use tokio_util::sync::CancellationToken;
 
 use crate::containers::Containers;
+use crate::host_names;
 use crate::image_service::ImageService;
 use crate::jobs::Jobs;
 use crate::kernels::Kernels;
@@ -39,6 +40,8 @@ pub struct Server {
     listener: Listener,
     router: Router,
     containers: Containers,
+    /// The local domain of containers' names.
+    domain: Option<String>,
     work: Work,
 }
 
@@ -75,6 +78,7 @@ impl Server {
         .await?
         .context("failed to read the networks")?;
         let app_root = roots.app.clone();
+        let domain = configuration.dns.domain.clone();
         let containers = Containers::new(
             app_root,
             configuration,
@@ -93,6 +97,7 @@ impl Server {
             listener,
             router,
             containers,
+            domain,
             work,
         })
     }
@@ -104,10 +109,12 @@ impl Server {
             listener,
             router,
             containers,
+            domain,
             work,
         } = self;
         containers.networks().run();
         containers.adopt_all();
+        host_names::start(&containers, domain, &shutdown);
         tracing::info!("serving");
         container_ipc::serve(listener, router, shutdown).await;
         work.settle(GRACE).await;

@@ -33,6 +33,11 @@ impl Resolvers {
         }
     }
 
+    /// Nobody: a question that is for others fails.
+    pub fn none() -> Self {
+        Self::new(PathBuf::new(), Vec::new())
+    }
+
     /// The name servers of this moment, in the order in which they are to be asked.
     pub fn current(&self) -> Vec<SocketAddr> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,4 +38,6 @@ pub use boot_log::BootLog;
 pub use config::{Architecture, Disk, MacAddress, Nic, NicKind, ROSETTA_TAG, SHARES_TAG, Share, VmConfig};
 pub use error::Error;
 pub use exit::ExitReason;
-pub use machine::{AGENT_PORT, Capabilities, Connection, Duplex, Hypervisor, Listener, Rosetta, VirtualMachine};
+pub use machine::{
+    AGENT_PORT, Capabilities, Connection, Duplex, Hypervisor, Listener, Rosetta, VirtualMachine,
+};

@@ -1,12 +1,13 @@
 //! Domains of this Mac: the files of its resolver and of its packet filter, and the programs that read them.
 
 mod packet_filter;
-mod resolver;
 
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+
+use container_client::resolver;
 
 use super::domain::is_domain;
 use crate::error::Failure;
@@ -94,6 +95,7 @@ impl Host {
             .flatten();
         let mut domains: Vec<String> = entries
             .filter_map(|entry| resolver::domain(entry.file_name().to_str()?).map(str::to_owned))
+            .filter(|domain| is_domain(domain))
             .collect();
         domains.sort();
         domains
