@@ -128,6 +128,24 @@ async fn clock() {
     soon(guest.agent.set_time(request)).await.unwrap();
 }
 
+/// A container's program of another kind runs through an interpreter that the container does not see, as Rosetta is.
+#[tokio::test]
+async fn emulators() {
+    let guest = &support::machine::start().await;
+    let request = proto::SetupEmulatorRequest {
+        binary_path: format!("{ROOT}/bin/busybox"),
+        name: "foreign".to_owned(),
+        r#type: "M".to_owned(),
+        offset: "0".to_owned(),
+        magic: r"\x7f\x46\x4f\x52\x00\x02".to_owned(),
+        mask: r"\xff\xff\xff\xff\x00\xfe".to_owned(),
+        flags: "CF".to_owned(),
+    };
+    soon(guest.agent.setup_emulator(request)).await.unwrap();
+    let script = r"printf '\177FOR\007\003' >/foreign; chmod +x /foreign; /foreign 2>&1; echo $?";
+    assert_eq!(guest.script(script).await, "foreign: applet not found\n127\n");
+}
+
 #[tokio::test]
 async fn network() {
     let guest = &support::machine::start().await;
