@@ -84,9 +84,16 @@ impl Owned {
         entry
     }
 
-    /// A file that `context` has made.
-    fn made(&self, context: &Context, entry: Entry) -> Entry {
-        let owner = Owner::of(context);
+    /// A file that `context` has made in `parent`.
+    fn made(&self, context: &Context, parent: Inode, entry: Entry) -> Entry {
+        let mut owner = Owner::of(context);
+        // A directory with the set-group-id bit hands its group on.
+        if let Ok((mut attr, _)) = self.0.getattr(root(), parent, None)
+            && attr.mode & libc::S_ISGID != 0
+        {
+            self.show(parent, &mut attr);
+            owner.1 = attr.gid.into_inner();
+        }
         if owner != Owner::ROOT {
             self.set_owner(entry.inode, owner);
         }
@@ -192,7 +199,7 @@ impl FileSystem for Owned {
         extensions: Extensions,
     ) -> io::Result<Entry> {
         let entry = self.0.symlink(ctx, target, parent, name, extensions)?;
-        Ok(self.made(&ctx, entry))
+        Ok(self.made(&ctx, parent, entry))
     }
 
     fn mknod(
@@ -208,7 +215,7 @@ impl FileSystem for Owned {
         let entry = self
             .0
             .mknod(ctx, parent, name, safe(mode, &ctx), device, umask, extensions)?;
-        Ok(self.made(&ctx, entry))
+        Ok(self.made(&ctx, parent, entry))
     }
 
     fn mkdir(
@@ -221,7 +228,7 @@ impl FileSystem for Owned {
         extensions: Extensions,
     ) -> io::Result<Entry> {
         let entry = self.0.mkdir(ctx, parent, name, mode, umask, extensions)?;
-        Ok(self.made(&ctx, entry))
+        Ok(self.made(&ctx, parent, entry))
     }
 
     fn link(&self, ctx: Context, inode: Inode, parent: Inode, name: &CStr) -> io::Result<Entry> {
@@ -258,7 +265,7 @@ impl FileSystem for Owned {
         )?;
         let entry = match existed {
             Ok(()) => self.shown(entry),
-            Err(_) => self.made(&ctx, entry),
+            Err(_) => self.made(&ctx, parent, entry),
         };
         Ok((entry, handle, options))
     }
