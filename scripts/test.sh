@@ -39,7 +39,7 @@ step "init image and busybox image"
 . scripts/test-env.sh
 step "Debian image"
 export CONTAINER_TEST_PROGRAMS=${CONTAINER_TEST_PROGRAMS:-$root/build/debian-programs.tar}
-# What tests/tests/network_programs.rs runs.
+# What tests/tests/network_programs.rs and storage_programs.rs run.
 scripts/make-debian-image.sh "$CONTAINER_TEST_PROGRAMS" nginx-light redis-server postgresql curl python3 iperf3
 step "kernel: what is left of its build"
 wait "$kernel" || { tail -n 20 build/kernel.log >&2; die "the guest kernel was not built (build/kernel.log)"; }
