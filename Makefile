@@ -22,7 +22,7 @@ help: ## show this list
 quickstart: ## install, build and start everything, and run a container
 	@scripts/quickstart.sh
 
-test: ## check everything: lints, all tests with their VMs, the macOS type check
+test: ## check everything: lints, all tests with their VMs (arm64 too), the macOS type check
 	@scripts/test.sh
 
 build: ## compile the debug binaries

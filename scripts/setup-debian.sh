@@ -37,6 +37,8 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
 [ -z "$tests" ] || packages+=(binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap openssl podman python3 skopeo tmux umoci util-linux)
+# What test-arm64.sh builds with and boots in.
+[ -z "$tests" ] || [ "$(uname -m)" != x86_64 ] || packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 apt_install "${packages[@]}"
 
 # Ordinary users make network interfaces in namespaces of their own. This is the mode that udev gives the device; where

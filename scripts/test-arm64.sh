@@ -15,8 +15,10 @@ export CONTAINER_TEST_ARM64_INIT_IMAGE=$root/build/init-image-arm64.tar
 export CONTAINER_TEST_ARM64_BUSYBOX=$root/build/busybox-arm64.tar
 . scripts/test-env.sh
 cargo build --workspace --bins --locked
+# Of the workspace as a whole, so that nothing is compiled in another variant. The
+# run of all tests leaves these out.
 if cargo nextest --version >/dev/null 2>&1; then
-  cargo nextest run -p container-tests --test arm64 --locked --run-ignored only "$@"
+  cargo nextest run --workspace --test arm64 --locked --run-ignored only "$@"
 else
-  cargo test -p container-tests --test arm64 --locked -- --ignored "$@"
+  cargo test --workspace --test arm64 --locked -- --ignored "$@"
 fi
