@@ -1,5 +1,6 @@
 //! Everything that is written to standard output and standard error.
 
+pub(crate) mod inspected;
 pub mod json;
 pub mod list;
 pub mod table;

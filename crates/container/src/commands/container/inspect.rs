@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 use container_client::api::ContainerFilter;
 
-use crate::error::{Failure, Outcome};
+use crate::error::Outcome;
 use crate::output;
 use crate::services::Services;
 
@@ -31,18 +31,6 @@ impl Inspect {
             ..ContainerFilter::default()
         };
         let containers = api.list(filter).await?;
-        let missing: Vec<&str> = ids
-            .iter()
-            .map(String::as_str)
-            .filter(|id| !containers.iter().any(|container| container.id == **id))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Failure::error(format!(
-                "container not found: {}",
-                missing.join(", ")
-            )));
-        }
-        output::print_line(&output::json::pretty(&containers));
-        Ok(0)
+        output::inspected::print("container", &ids, &containers, |container| &container.id)
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use clap::Args;
 use container_resource::Network;
 
-use crate::error::{Failure, Outcome};
-use crate::output::{self, json};
+use crate::error::Outcome;
+use crate::output;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -28,19 +28,6 @@ impl Inspect {
         let names: BTreeSet<String> = self.networks.into_iter().collect();
         let mut networks: Vec<Network> = api.networks().await?;
         networks.retain(|network| names.contains(&network.id));
-        let found = |name: &&str| networks.iter().any(|network| network.id == *name);
-        let missing: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !found(name))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Failure::error(format!(
-                "network not found: {}",
-                missing.join(", ")
-            )));
-        }
-        output::print_line(&json::pretty(&networks));
-        Ok(0)
+        output::inspected::print("network", &names, &networks, |network| &network.id)
     }
 }

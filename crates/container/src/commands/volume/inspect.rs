@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use clap::Args;
 use container_resource::Volume;
 
-use crate::error::{Failure, Outcome};
-use crate::output::{self, json};
+use crate::error::Outcome;
+use crate::output;
 use crate::services::Services;
 
 use crate::flags::logging::LoggingFlags;
@@ -26,24 +26,8 @@ impl Inspect {
     pub(super) async fn run(self) -> Outcome {
         let api = Services::from_environment()?.api().await?;
         let names: BTreeSet<String> = self.names.into_iter().collect();
-        let volumes: Vec<Volume> = api.volumes().await?;
-        let volumes: Vec<Volume> = volumes
-            .into_iter()
-            .filter(|volume| names.contains(&volume.id))
-            .collect();
-        let found = |name: &&str| volumes.iter().any(|volume| volume.id == *name);
-        let missing: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !found(name))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Failure::error(format!(
-                "volume not found: {}",
-                missing.join(", ")
-            )));
-        }
-        output::print_line(&json::pretty(&volumes));
-        Ok(0)
+        let mut volumes: Vec<Volume> = api.volumes().await?;
+        volumes.retain(|volume| names.contains(&volume.id));
+        output::inspected::print("volume", &names, &volumes, |volume| &volume.id)
     }
 }
