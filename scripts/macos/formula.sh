@@ -7,7 +7,7 @@
 # machine it is installed on, without a certificate.
 set -euo pipefail
 
-[ $# = 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+[ $# = 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p;}' "$0" >&2; exit 2; }
 url=$1 sum=$2
 [[ $sum =~ ^[0-9a-f]{64}$ ]] || { echo "formula.sh: not a SHA-256 digest: $sum" >&2; exit 2; }
 case $url in https://*\"*|[!h]*) echo "formula.sh: not an address: $url" >&2; exit 2 ;; esac

@@ -9,7 +9,7 @@
 # build/kernel/vmlinux-arm64 and build/init-image-arm64.tar.
 set -euo pipefail
 
-[ $# = 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+[ $# = 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p;}' "$0" >&2; exit 2; }
 version=$1 output=$2
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
 identifier=dev.container.installer

@@ -7,11 +7,14 @@
 # certificate, which is enough for this machine. With a certificate the programs
 # are made ready for notarisation (hardened runtime, time stamp).
 #
-# vmnet's entitlement is one that Apple grants: macOS kills a program that has it
-# without a certificate, and from macOS 26 on nothing here needs it.
+# Both that use Apple's frameworks need com.apple.security.virtualization, which
+# anybody may give: the runtime helper for its machine, the network helper because
+# vmnet refuses networks to ordinary users without it. com.apple.vm.networking is
+# for interfaces on the host's own networks, and Apple grants it: macOS kills a
+# program that claims it otherwise. Nothing here needs it.
 set -euo pipefail
 
-[ $# -ge 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,/^set -e/{/^#/s/^# \{0,1\}//p;}' "$0" >&2; exit 2; }
 directory=$1; shift
 entitlements=$(cd "$(dirname "$0")" && pwd)
 identity=${CODESIGN_IDENTITY:--}
@@ -24,7 +27,6 @@ for program in "$@"; do
   arguments=(--force --sign "$identity" --identifier "$identifier")
   if [ "$identity" = - ]; then arguments+=(--timestamp=none); else arguments+=(--options runtime --timestamp); fi
   file=$entitlements/$program.entitlements
-  [ "$identity" != - ] || ! grep -q com.apple.vm.networking "$file" 2>/dev/null || file=
   [ ! -e "$file" ] || arguments+=(--entitlements "$file")
   codesign "${arguments[@]}" "$directory/$program"
   codesign --verify --strict "$directory/$program"
