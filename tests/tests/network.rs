@@ -1,5 +1,6 @@
 //! `container network`, and containers on networks.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv6Addr, TcpListener, UdpSocket};
@@ -407,37 +408,122 @@ fn taps(system: &System) -> Vec<String> {
     names.filter(|name| name.starts_with("tap")).collect()
 }
 
-fn come_and_go(cycles: usize) {
+fn descriptors(process: i32) -> usize {
+    let descriptors = fs::read_dir(format!("/proc/{process}/fd"));
+    descriptors.expect("descriptors").count()
+}
+
+#[test]
+fn twenty_containers_leave_nothing() {
     let system = System::start();
     system.ok(["run", "--rm", "busybox", "true"]);
     let helper = system.processes("container-network-bridge start")[0];
-    let descriptors = || {
-        fs::read_dir(format!("/proc/{helper}/fd"))
-            .expect("descriptors")
-            .count()
-    };
-    let before = descriptors();
-    for _ in 0..cycles {
+    let before = descriptors(helper);
+    for _ in 0..20 {
         system.ok(["run", "--rm", "busybox", "true"]);
     }
     eventually(Duration::from_secs(10), "tap devices to go", || {
         taps(&system).is_empty()
     });
     eventually(Duration::from_secs(10), "descriptors to close", || {
-        descriptors() <= before
+        descriptors(helper) <= before
     });
     system.ok(["create", "--name", "never", "busybox", "true"]);
     system.ok(["delete", "never"]);
     assert!(system.processes("container-runtime-linux").is_empty());
 }
 
-#[test]
-fn twenty_containers_leave_nothing() {
-    come_and_go(20);
+/// Networks that are there at one time, all with the same container.
+const AT_ONCE: usize = 16;
+
+/// Makes networks, has a container on all of them, and deletes these. Gives what every network had on the host, the
+/// default one too: its namespace, and as root its interface and its table of rules.
+fn attach_and_delete(system: &System) -> BTreeSet<String> {
+    let names: Vec<String> = (0..AT_ONCE).map(|number| format!("n{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| system.ok(["network", "create", name]));
+        }
+    });
+    let options: Vec<&str> = names.iter().flat_map(|name| ["--network", name]).collect();
+    wait(system, "one", &options);
+    let mut traces: BTreeSet<String> = system
+        .processes("container-network-bridge hold")
+        .iter()
+        .map(|holder| fs::read_link(format!("/proc/{holder}/ns/net")).expect("a namespace"))
+        .map(|namespace| namespace.display().to_string())
+        .collect();
+    let networks = system.ok(["network", "list", "--format", "json"]);
+    let networks: serde_json::Value = serde_json::from_str(&networks).expect("JSON");
+    if rustix::process::geteuid().is_root() {
+        for network in networks.as_array().expect("a list") {
+            let subnet = network["status"]["ipv4Subnet"].as_str().expect("a subnet");
+            let route = output("ip", &["route", "show", subnet]);
+            let key = route.split_whitespace().find_map(|word| word.strip_prefix("cn-"));
+            let key = key.unwrap_or_else(|| panic!("{subnet}: {route:?}"));
+            traces.extend([format!("cn-{key}"), format!("container-{key}")]);
+        }
+    }
+    system.ok(["delete", "--force", "one"]);
+    system.ok(["network", "delete"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str)));
+    traces
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().expect("a program");
+    assert!(output.status.success(), "{program}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What of `traces` is there: of namespaces those that processes of this installation are in or have open.
+fn present(system: &System, traces: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for process in system.processes("") {
+        let open = fs::read_dir(format!("/proc/{process}/fd"));
+        let open = open.into_iter().flatten().flatten().map(|entry| entry.path());
+        let links = open.chain([format!("/proc/{process}/ns/net").into()]);
+        all.extend(links.filter_map(|link| Some(fs::read_link(link).ok()?.display().to_string())));
+    }
+    if rustix::process::geteuid().is_root() {
+        for text in [
+            output("ip", &["-brief", "link"]),
+            output("nft", &["list", "tables"]),
+        ] {
+            all.extend(text.split(['@', ' ', '\n']).map(str::to_owned));
+        }
+    }
+    traces.intersection(&all).cloned().collect()
 }
 
 #[test]
-#[ignore = "takes minutes"]
-fn two_hundred_containers_leave_nothing() {
-    come_and_go(200);
+fn two_hundred_networks_with_a_container_leave_nothing() {
+    let system = System::start();
+    let every = attach_and_delete(&system);
+    // The default network's.
+    let lasting = present(&system, &every);
+    assert_eq!(every.len() / lasting.len(), AT_ONCE + 1, "{lasting:?}");
+    let server = system.processes("container-apiserver")[0];
+    let runtime_files = || {
+        let files = fs::read_dir(system.app_root().join("run")).expect("sockets");
+        let names = files.flatten().map(|file| file.file_name());
+        names.collect::<BTreeSet<_>>()
+    };
+    let (files, open) = (runtime_files(), descriptors(server));
+    let mut traces = every;
+    for _ in 0..200_usize.div_ceil(AT_ONCE) {
+        traces.extend(attach_and_delete(&system));
+    }
+    eventually(Duration::from_secs(10), "namespaces to go", || {
+        present(&system, &traces) == lasting
+    });
+    eventually(Duration::from_secs(10), "descriptors to close", || {
+        descriptors(server) <= open
+    });
+    assert_eq!(runtime_files(), files);
+    assert_eq!(system.processes("container-network-bridge").len(), 2);
+    assert!(system.processes("container-runtime-linux").is_empty());
+    let networks = fs::read_dir(system.app_root().join("networks")).expect("networks");
+    assert_eq!(networks.count(), 1);
 }
