@@ -133,11 +133,18 @@ fn images_bring_checks_along() {
         "--health-start-period",
         "1h",
         "--health-interval",
+        "1h",
+        "--health-start-interval",
         "100ms",
     ];
     let mut line = vec!["run", "-d", "--name", "starting"];
     line.extend(period.into_iter().chain(["hangs", "sleep", "1000"]));
     system.ok(line);
+    eventually(LIMIT, "two results", || {
+        health(&system, "starting")["log"]
+            .as_array()
+            .is_some_and(|log| log.len() >= 2)
+    });
     assert_eq!(health(&system, "starting")["status"], "starting");
     let missing = system.fails(["create", "--health-retries", "3", "busybox"]);
     assert_eq!(

@@ -26,6 +26,13 @@ pub struct HealthFlags {
         help = "Failures in a row that make it unhealthy; 3 when absent"
     )]
     pub health_retries: Option<u32>,
+    /// Time between two runs while failures do not count.
+    #[arg(
+        long,
+        value_name = "duration",
+        help = "Time between two runs in the start period; 5s when absent"
+    )]
+    pub health_start_interval: Option<String>,
     /// Time in which failures do not count.
     #[arg(
         long,
@@ -45,7 +52,8 @@ pub struct HealthFlags {
         long,
         help = "Do not use the image's health check",
         conflicts_with_all = [
-            "health_cmd", "health_interval", "health_retries", "health_start_period", "health_timeout",
+            "health_cmd", "health_interval", "health_retries", "health_start_interval", "health_start_period",
+            "health_timeout",
         ]
     )]
     pub no_healthcheck: bool,

@@ -36,6 +36,7 @@ pub struct Options {
     interval: Option<Duration>,
     timeout: Option<Duration>,
     start_period: Option<Duration>,
+    start_interval: Option<Duration>,
     retries: Option<u32>,
     disabled: bool,
 }
@@ -75,6 +76,11 @@ impl Options {
                 &flags.health_start_period,
                 Duration::ZERO,
             )?,
+            start_interval: duration(
+                "--health-start-interval",
+                &flags.health_start_interval,
+                millisecond,
+            )?,
             retries: flags.health_retries,
             disabled: flags.no_healthcheck,
         })
@@ -99,8 +105,13 @@ impl Options {
             (None, Some(("CMD", words))) if !words.is_empty() => words.to_vec(),
             (None, Some(("CMD-SHELL", [line, ..]))) => shell(line),
             (None, _) => {
-                let any = self.interval.or(self.timeout).or(self.start_period).is_some();
-                if any || self.retries.is_some() {
+                let durations = [
+                    self.interval,
+                    self.timeout,
+                    self.start_period,
+                    self.start_interval,
+                ];
+                if durations.iter().any(Option::is_some) || self.retries.is_some() {
                     return invalid("the image has no health check: say what to run with --health-cmd");
                 }
                 return Ok(None);
@@ -117,7 +128,11 @@ impl Options {
             interval_in_milliseconds: milliseconds(self.interval, image.interval, INTERVAL),
             timeout_in_milliseconds: milliseconds(self.timeout, image.timeout, INTERVAL),
             start_period_in_milliseconds: milliseconds(self.start_period, image.start_period, Duration::ZERO),
-            start_interval_in_milliseconds: milliseconds(None, image.start_interval, START_INTERVAL),
+            start_interval_in_milliseconds: milliseconds(
+                self.start_interval,
+                image.start_interval,
+                START_INTERVAL,
+            ),
             retries: self.retries.or(of_image).unwrap_or(RETRIES),
         }))
     }
@@ -172,6 +187,7 @@ mod tests {
             health_cmd: None,
             health_interval: None,
             health_retries: None,
+            health_start_interval: None,
             health_start_period: None,
             health_timeout: None,
             no_healthcheck: false,
@@ -195,12 +211,14 @@ mod tests {
                 flags.health_cmd = Some("true".to_owned());
                 flags.health_interval = Some("1m30s".to_owned());
                 flags.health_retries = Some(1);
+                flags.health_start_interval = Some("300ms".to_owned());
             },
             image,
         );
         let check = check.unwrap().unwrap();
         assert_eq!(check.command, ["/bin/sh", "-c", "true"]);
         assert_eq!((check.interval_in_milliseconds, check.retries), (90_000, 1));
+        assert_eq!(check.start_interval_in_milliseconds, 300);
         assert_eq!(
             resolved(|flags| flags.no_healthcheck = true, image).unwrap(),
             None
@@ -245,6 +263,7 @@ mod tests {
             |flags| flags.health_retries = Some(0),
             |flags| flags.health_cmd = Some(" ".to_owned()),
             |flags| flags.health_retries = Some(3),
+            |flags| flags.health_start_interval = Some("1s".to_owned()),
         ] {
             assert!(resolved(change, "null").is_err());
         }
