@@ -15,6 +15,9 @@ pub enum Error {
         "network {0} needs macOS 26: before it all virtual machines share one network, which is \"default\""
     )]
     OneNetwork(String),
+    /// What came with a request is no socket of frames.
+    #[error("the descriptor is no datagram socket")]
+    NoSocket,
     /// vmnet refused.
     #[error("vmnet failed to {0} (status {1})")]
     Vmnet(&'static str, u32),
@@ -28,6 +31,7 @@ impl From<Error> for container_ipc::Error {
         match error {
             Error::Lease(error) => error.into(),
             Error::OneNetwork(_) => Self::new(ErrorCode::Unsupported, error.to_string()),
+            Error::NoSocket => Self::invalid_argument(error.to_string()),
             Error::Vmnet(..) | Error::System(..) => Self::internal(error.to_string()),
         }
     }

@@ -5,15 +5,15 @@ use std::os::fd::OwnedFd;
 
 use crate::error::Error;
 
-/// A virtual machine's interface as long as it is leased: what has to be dropped at the end.
+/// A virtual machine's interface as long as it is leased: what has to be dropped at the end, which may block.
 pub trait Interface: Debug + Send {}
 
 /// What makes interfaces on one network.
 pub trait Interfaces: Debug + Send + Sync + 'static {
-    /// Makes one. The descriptor is a datagram socket with a frame per message; without one, the virtual machine is to
-    /// be given the host's own translation.
+    /// Makes one, whose frames go through `socket`, a datagram socket with a frame per message. Others may have the same
+    /// socket, so it is closed at the end, and not shut down. Blocks.
     ///
     /// # Errors
     /// It cannot be made.
-    fn make(&self, mtu: Option<u32>) -> Result<(Option<OwnedFd>, Box<dyn Interface>), Error>;
+    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error>;
 }

@@ -1,5 +1,6 @@
 //! What the network's helper is asked for, and its routes (behaviour reference, 27.6).
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Error;
 use crate::interfaces::{Interface, Interfaces};
 use crate::shared::Shared;
+use crate::sockets;
 
 /// How long a name's former owner may take to go.
 const SUCCESSION: Duration = Duration::from_secs(2);
@@ -33,6 +35,13 @@ struct Inner {
     interfaces: Option<Box<dyn Interfaces>>,
     leases: Mutex<Leases>,
     stop: CancellationToken,
+}
+
+/// An interface, and what its user gets of it.
+#[derive(Debug, Default)]
+struct Made {
+    interface: Option<Box<dyn Interface>>,
+    descriptors: Vec<OwnedFd>,
 }
 
 impl Service {
@@ -60,30 +69,66 @@ impl Service {
         attachment
     }
 
+    /// The attachment of a name, and descriptors for whoever asks; `given` is the helper's end of a virtual machine's
+    /// socket, which an earlier process of this helper made.
     async fn allocate(
         &self,
         request: &AllocateRequest,
+        given: Option<OwnedFd>,
         session: &Session,
-    ) -> Result<(Attachment, Option<OwnedFd>), Error> {
+    ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
+        if given.as_ref().is_some_and(|end| !sockets::is_end(end)) {
+            return Err(Error::NoSocket);
+        }
         let lease = match self.lease(request, session).await? {
             (lease, true) => lease,
-            (lease, false) => return Ok((self.attachment(&lease), None)),
+            (lease, false) => return Ok((self.attachment(&lease), Vec::new())),
         };
-        let made = match &self.0.interfaces {
-            Some(interfaces) => interfaces.make(lease.mtu),
-            None => Shared.make(lease.mtu),
+        // On its own, so that a caller who does not wait any more leaves no lease behind.
+        let (service, session) = (self.clone(), session.clone());
+        let provided = tokio::spawn(async move { service.provide(&lease, given, session).await });
+        provided
+            .await
+            .map_err(|error| Error::System("failed to make an interface", io::Error::other(error)))?
+    }
+
+    /// Makes the interface of a new lease, and ends both with the connection.
+    async fn provide(
+        &self,
+        lease: &Lease,
+        given: Option<OwnedFd>,
+        session: Session,
+    ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
+        let (service, mtu, address) = (self.clone(), lease.mtu, lease.ipv4);
+        // vmnet takes a while, and others ask meanwhile.
+        let made = tokio::task::spawn_blocking(move || service.interface(mtu, given)).await;
+        let made = made
+            .map_err(|error| Error::System("failed to make an interface", io::Error::other(error)))
+            .flatten();
+        let made = made.inspect_err(|_| self.leases().release(address))?;
+        self.release_with(session, address, made.interface);
+        Ok((self.attachment(lease), made.descriptors))
+    }
+
+    /// An interface whose frames go through `given`, or else through a new socket, whose ends come with it: the virtual
+    /// machine's, and a copy of the helper's. There is none on the network that all virtual machines share. Blocks.
+    fn interface(&self, mtu: Option<u32>, given: Option<OwnedFd>) -> Result<Made, Error> {
+        let Some(interfaces) = &self.0.interfaces else {
+            return Ok(Made::default());
         };
-        match made {
-            Ok((device, interface)) => {
-                let attachment = self.attachment(&lease);
-                self.release_with(session.clone(), lease.ipv4, interface);
-                Ok((attachment, device))
+        let (ours, descriptors) = match given {
+            Some(ours) => (ours, Vec::new()),
+            None => {
+                let made = sockets::pair().and_then(|(ours, theirs)| Ok((ours.try_clone()?, theirs, ours)));
+                let (kept, theirs, ours) =
+                    made.map_err(|error| Error::System("failed to make sockets", error))?;
+                (ours, vec![theirs, kept])
             }
-            Err(error) => {
-                self.leases().release(lease.ipv4);
-                Err(error)
-            }
-        }
+        };
+        Ok(Made {
+            interface: Some(interfaces.make(mtu, ours)?),
+            descriptors,
+        })
     }
 
     /// The lease of the name on this connection, and whether it is a new one.
@@ -113,7 +158,7 @@ impl Service {
     }
 
     /// Ends a lease with the connection that it belongs to.
-    fn release_with(&self, session: Session, address: Ipv4Addr, interface: Box<dyn Interface>) {
+    fn release_with(&self, session: Session, address: Ipv4Addr, interface: Option<Box<dyn Interface>>) {
         let service = self.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -162,11 +207,11 @@ pub fn router(service: &Service) -> Router {
         .route::<Allocate, _, _>(move |request| {
             let service = allocate.clone();
             async move {
-                let (value, device) = service.allocate(&request.payload, &request.session).await?;
-                Ok(Reply {
-                    value,
-                    fds: device.into_iter().collect(),
-                })
+                let given = request.fds.into_iter().next();
+                let (value, fds) = service
+                    .allocate(&request.payload, given, &request.session)
+                    .await?;
+                Ok(Reply { value, fds })
             }
         })
         .route::<Lookup, _, _>(move |request| {

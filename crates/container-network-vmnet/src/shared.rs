@@ -1,7 +1,6 @@
 //! The one network that all virtual machines of a Mac share, which Virtualization.framework connects them with.
 
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
 
 use container_network_bridge::Settings;
 use container_resource::NetworkMode;
@@ -9,7 +8,6 @@ use container_resource::network::DEFAULT_NETWORK;
 use container_resource::subnet::Ipv4Net;
 
 use crate::error::Error;
-use crate::interfaces::{Interface, Interfaces};
 
 /// Where macOS keeps what the network is.
 const FILE: &str = "/Library/Preferences/SystemConfiguration/com.apple.vmnet.plist";
@@ -19,17 +17,6 @@ const DEFAULT: (Ipv4Addr, u8) = (Ipv4Addr::new(192, 168, 64, 0), 24);
 /// The shared network. Its interfaces need nothing from here.
 #[derive(Debug)]
 pub struct Shared;
-
-#[derive(Debug)]
-struct Nothing;
-
-impl Interface for Nothing {}
-
-impl Interfaces for Shared {
-    fn make(&self, _mtu: Option<u32>) -> Result<(Option<OwnedFd>, Box<dyn Interface>), Error> {
-        Ok((None, Box::new(Nothing)))
-    }
-}
 
 impl Shared {
     /// Says in `settings` what the shared network is, whatever was asked for.

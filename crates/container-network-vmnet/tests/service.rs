@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -96,37 +97,116 @@ async fn the_shared_network_leases_its_second_half() {
     assert!(bench.stop.is_cancelled());
 }
 
-/// Interfaces that are files, and are counted.
+/// Interfaces that say which one they are to the virtual machine, and are counted.
 #[derive(Debug, Default)]
-struct Counted(Arc<AtomicUsize>);
+struct Counted {
+    made: AtomicUsize,
+    alive: Arc<AtomicUsize>,
+}
 
 #[derive(Debug)]
-struct One(Arc<AtomicUsize>);
+struct One {
+    alive: Arc<AtomicUsize>,
+    _socket: UnixDatagram,
+}
 
 impl Interface for One {}
 
 impl Drop for One {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.alive.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Interfaces for Counted {
-    fn make(&self, mtu: Option<u32>) -> Result<(Option<OwnedFd>, Box<dyn Interface>), Error> {
+    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
         if mtu == Some(1) {
             return Err(Error::Vmnet("start an interface", 1001));
         }
-        self.0.fetch_add(1, Ordering::SeqCst);
-        let device = std::fs::File::open(Path::new("/dev/null")).unwrap();
-        Ok((Some(device.into()), Box::new(One(Arc::clone(&self.0)))))
+        let socket = UnixDatagram::from(socket);
+        let number = self.made.fetch_add(1, Ordering::SeqCst);
+        socket.send(format!("interface {number}").as_bytes()).unwrap();
+        self.alive.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(One {
+            alive: Arc::clone(&self.alive),
+            _socket: socket,
+        }))
     }
+}
+
+/// What comes out of a virtual machine's end of a socket.
+fn frame(machine: &UnixDatagram) -> String {
+    let mut frame = [0; 64];
+    machine.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let length = machine.recv(&mut frame).unwrap();
+    String::from_utf8_lossy(&frame[..length]).into_owned()
+}
+
+async fn until_none_is_left(alive: &AtomicUsize) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while alive.load(Ordering::SeqCst) > 0 {
+        assert!(Instant::now() < end, "interfaces outlive their leases");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_keeps_its_socket_when_the_helper_is_another_process() {
+    let bench = Bench::new();
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
+    let start = |stop: &CancellationToken, made| {
+        let interfaces = Counted {
+            made: AtomicUsize::new(made),
+            ..Counted::default()
+        };
+        let alive = Arc::clone(&interfaces.alive);
+        let service = Service::new(
+            bench.settings("default"),
+            Some(Box::new(interfaces)),
+            stop.clone(),
+        );
+        let endpoint = Endpoint::new(&bench.run(), &services::network(PLUGIN, "default"));
+        let listener = Listener::bind(&endpoint).unwrap();
+        let served = tokio::spawn(serve(listener, router(&service), stop.clone()));
+        (served, alive)
+    };
+    let (served, alive) = start(&first, 0);
+    let client = bench.client().await;
+    let lease = client.allocate(named("web")).await.unwrap();
+    let machine = UnixDatagram::from(lease.device.unwrap());
+    let kept = lease.helpers_end.unwrap();
+    assert_eq!(frame(&machine), "interface 0");
+    first.cancel();
+    client.closed().await;
+    served.await.unwrap();
+    until_none_is_left(&alive).await;
+
+    let (_served, alive) = start(&second, 7);
+    let client = bench.client().await;
+    let address = lease.attachment.ipv4_address.split('/').next().unwrap();
+    let request = AllocateRequest {
+        ipv4_address: Some(address.parse().unwrap()),
+        mac_address: lease.attachment.mac_address.clone(),
+        ..named("web")
+    };
+    let file = std::fs::File::open("/dev/null").unwrap().into();
+    let error = client.resume(request.clone(), Some(file)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+    let again = client.resume(request, Some(kept)).await.unwrap();
+    assert_eq!(again.attachment, lease.attachment);
+    assert!(again.device.is_none() && again.helpers_end.is_none());
+    assert_eq!(frame(&machine), "interface 7");
+    machine.send(b"still connected").unwrap();
+    drop(client);
+    until_none_is_left(&alive).await;
+    second.cancel();
 }
 
 #[tokio::test]
 async fn an_interface_lives_as_long_as_its_lease() {
     let bench = Bench::new();
-    let count = Arc::new(AtomicUsize::new(0));
-    let interfaces = Box::new(Counted(Arc::clone(&count)));
+    let interfaces = Box::<Counted>::default();
+    let alive = Arc::clone(&interfaces.alive);
     let settings = bench.settings("default");
     bench.serve(router(&Service::new(
         settings,
@@ -137,7 +217,7 @@ async fn an_interface_lives_as_long_as_its_lease() {
     let lease = client.allocate(named("web")).await.unwrap();
     assert!(lease.device.is_some() && lease.attachment.ipv6_address.is_some());
     assert_eq!(lease.attachment.ipv4_address, "10.1.2.2/24");
-    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert_eq!(alive.load(Ordering::SeqCst), 1);
 
     // One that cannot be made gives its address back.
     let refused = AllocateRequest {
@@ -152,11 +232,7 @@ async fn an_interface_lives_as_long_as_its_lease() {
     assert_eq!(lease.attachment.ipv4_address, "10.1.2.9/24");
 
     drop(client);
-    let end = Instant::now() + Duration::from_secs(10);
-    while count.load(Ordering::SeqCst) > 0 {
-        assert!(Instant::now() < end, "interfaces outlive their leases");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_none_is_left(&alive).await;
 }
 
 #[tokio::test]

@@ -21,8 +21,10 @@ pub struct NetworkClient {
 pub struct Lease {
     /// The address and the rest of what the interface is.
     pub attachment: Attachment,
-    /// The interface's other end, where the platform has one: a tap device.
+    /// The interface's other end, where the platform has one: a tap device, or a socket with a frame per message.
     pub device: Option<OwnedFd>,
+    /// The helper's end of that socket, for [`NetworkClient::resume`].
+    pub helpers_end: Option<OwnedFd>,
 }
 
 impl NetworkClient {
@@ -62,13 +64,33 @@ impl NetworkClient {
     /// # Errors
     /// There is no free address, the one asked for is taken, or the interface cannot be made.
     pub async fn allocate(&self, request: AllocateRequest) -> Result<Lease, Error> {
-        let reply = self
-            .client
-            .call_with::<Allocate>(request, Call::default())
-            .await?;
+        self.lease(request, Vec::new()).await
+    }
+
+    /// The same for a machine that has had its interface from a helper that is gone: frames go on through its socket, if
+    /// it has one, of which `helpers_end` is the other end.
+    ///
+    /// # Errors
+    /// As [`allocate`](Self::allocate).
+    pub async fn resume(
+        &self,
+        request: AllocateRequest,
+        helpers_end: Option<OwnedFd>,
+    ) -> Result<Lease, Error> {
+        self.lease(request, helpers_end.into_iter().collect()).await
+    }
+
+    async fn lease(&self, request: AllocateRequest, fds: Vec<OwnedFd>) -> Result<Lease, Error> {
+        let call = Call {
+            fds,
+            ..Call::default()
+        };
+        let reply = self.client.call_with::<Allocate>(request, call).await?;
+        let mut fds = reply.fds.into_iter();
         Ok(Lease {
             attachment: reply.value,
-            device: reply.fds.into_iter().next(),
+            device: fds.next(),
+            helpers_end: fds.next(),
         })
     }
 

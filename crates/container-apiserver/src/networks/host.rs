@@ -3,9 +3,10 @@
 use container_resource::subnet::Ipv4Net;
 use if_addrs::IfAddr;
 
-/// The networks that the host has an address in or, on Linux, a route to, except through the interfaces in `own`. The
-/// default route is none of them.
-pub(super) fn networks(own: &[String]) -> Vec<Ipv4Net> {
+/// The networks that the host has an address in or, on Linux, a route to, except through the interfaces in `own`, and on
+/// macOS through vmnet's bridges with one of the subnets `used` by networks of this installation: those have no name that
+/// says whose they are, and stay for a moment when a network's helper dies. The default route is none of them.
+pub(super) fn networks(own: &[String], used: &[Ipv4Net]) -> Vec<Ipv4Net> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "failed to read the host's addresses");
         Vec::new()
@@ -14,16 +15,25 @@ pub(super) fn networks(own: &[String]) -> Vec<Ipv4Net> {
         .into_iter()
         .filter(|interface| !own.contains(&interface.name))
         .filter_map(|interface| match interface.addr {
-            IfAddr::V4(address) => Ipv4Net::with_netmask(address.ip, address.netmask).ok(),
+            IfAddr::V4(address) => {
+                let net = Ipv4Net::with_netmask(address.ip, address.netmask).ok()?.trunc();
+                let is_own = cfg!(target_os = "macos") && is_bridge(&interface.name) && used.contains(&net);
+                (!is_own).then_some(net)
+            }
             IfAddr::V6(_) => None,
         })
-        .map(|net| net.trunc())
         .collect();
     #[cfg(target_os = "linux")]
     networks.extend(routes::read(own));
     networks.sort();
     networks.dedup();
     networks
+}
+
+/// Whether an interface of macOS can be one of vmnet's: `bridge100` and on.
+fn is_bridge(name: &str) -> bool {
+    let number = name.strip_prefix("bridge").and_then(|rest| rest.parse().ok());
+    number.is_some_and(|number: u32| number >= 100)
 }
 
 #[cfg(target_os = "linux")]
@@ -78,6 +88,19 @@ mod routes {
             };
             assert_eq!(names(&["cn-1"]), ["172.17.0.0/16"]);
             assert_eq!(names(&[]), ["172.17.0.0/16", "192.168.64.0/24"]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bridges_of_vmnet_have_high_numbers() {
+        assert!(is_bridge("bridge100") && is_bridge("bridge101"));
+        for other in ["bridge0", "bridge", "bridge100x", "en0"] {
+            assert!(!is_bridge(other), "{other}");
         }
     }
 }

@@ -358,12 +358,17 @@ impl Networks {
 
     /// What the host itself uses.
     async fn host(&self) -> Result<Vec<container_resource::subnet::Ipv4Net>, Error> {
-        let table = self.table().networks.keys().cloned().collect::<Vec<_>>();
-        let own: Vec<String> = table
-            .iter()
-            .map(|name| uplink_interface(&self.0.app_root, name))
-            .collect();
-        blocking(move || Ok(host::networks(&own))).await
+        let (own, used): (Vec<_>, Vec<_>) = self
+            .table()
+            .networks
+            .values()
+            .map(|network| {
+                let subnets = *network.subnets();
+                (uplink_interface(&self.0.app_root, network.name()), subnets)
+            })
+            .unzip();
+        let used: Vec<_> = used.into_iter().flatten().map(|subnets| subnets.ipv4).collect();
+        blocking(move || Ok(host::networks(&own, &used))).await
     }
 
     fn directory(&self) -> PathBuf {

@@ -1,17 +1,16 @@
 //! One interface: frames between vmnet and a virtual machine's socket.
 
+use std::cell::Cell;
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, mpsc};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use block2::RcBlock;
 use dispatch2::{DispatchQueue, DispatchQueueAttr, DispatchRetained};
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
-use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair};
+use rustix::net::{SendFlags, send};
 
 use super::Network;
 use super::functions::{
@@ -20,13 +19,12 @@ use super::functions::{
 };
 use crate::error::Error;
 use crate::interfaces::Interface;
+use crate::reader::Reader;
 
 /// How long vmnet may take to start or stop an interface.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How many frames are read at once.
 const BATCH: usize = 64;
-/// Room in the sockets, in bytes. Virtualization.framework wants to receive at least twice as much as it sends.
-const BUFFERS: (usize, usize) = (1 << 20, 4 << 20);
 
 /// An interface of vmnet.
 #[derive(Clone, Copy, Debug)]
@@ -41,38 +39,34 @@ pub(super) struct Frames {
     network: Arc<Network>,
     interface: Raw,
     queue: DispatchRetained<DispatchQueue>,
-    socket: Arc<OwnedFd>,
-    writer: Option<JoinHandle<()>>,
+    reader: Option<Reader>,
 }
 
 impl Interface for Frames {}
 
 impl Frames {
-    /// Starts an interface; the socket is for the virtual machine.
-    pub(super) fn start(network: &Arc<Network>, mtu: Option<u32>) -> Result<(OwnedFd, Self), Error> {
-        let system = |what| move |error: rustix::io::Errno| Error::System(what, error.into());
-        let pair = socketpair(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::empty(), None);
-        let (ours, theirs) = pair.map_err(system("failed to make sockets"))?;
-        for socket in [&ours, &theirs] {
-            set_socket_send_buffer_size(socket, BUFFERS.0).map_err(system("failed to size a socket"))?;
-            set_socket_recv_buffer_size(socket, BUFFERS.1).map_err(system("failed to size a socket"))?;
-            rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::CLOEXEC)
-                .map_err(system("failed to keep a socket"))?;
-        }
+    /// Starts an interface whose frames go through `socket`.
+    pub(super) fn start(network: &Arc<Network>, mtu: Option<u32>, socket: OwnedFd) -> Result<Self, Error> {
         let queue = DispatchQueue::new("dev.container.network", DispatchQueueAttr::SERIAL);
         let (interface, size) = start(network, mtu, &queue)?;
         let functions = network.functions;
+        let socket = Arc::new(socket);
         let mut frames = Self {
             network: Arc::clone(network),
             interface,
             queue,
-            socket: Arc::new(ours),
-            writer: None,
+            reader: None,
         };
-        let socket = Arc::clone(&frames.socket);
-        let arrived = RcBlock::new(move |_: u32, _: Object| to_machine(&functions, interface, &socket, size));
+        let out = Arc::clone(&socket);
+        let buffers = Cell::new(vec![vec![0_u8; size]; BATCH]);
+        let arrived = RcBlock::new(move |_: u32, _: Object| {
+            // The queue is serial, so they are always there.
+            let mut taken = buffers.take();
+            to_machine(&functions, interface, &out, &mut taken);
+            buffers.set(taken);
+        });
         // SAFETY: an interface that runs and a queue that lives. The block is copied, called on the serial queue alone,
-        // and captures what may change threads: functions, an interface, and a socket.
+        // and captures what may change threads: functions, an interface, a socket, and memory.
         let status = unsafe {
             (functions.interface_set_event_callback)(
                 interface.0.as_ptr(),
@@ -84,11 +78,11 @@ impl Frames {
         if status != SUCCESS {
             return Err(Error::Vmnet("watch an interface", status));
         }
-        let socket = Arc::clone(&frames.socket);
-        let writer = std::thread::Builder::new().name("frames".into());
-        let writer = writer.spawn(move || from_machine(&functions, interface, &socket, size));
-        frames.writer = Some(writer.map_err(|error| Error::System("failed to start a thread", error))?);
-        Ok((theirs, frames))
+        let reader = Reader::start(socket, size, move |frame| {
+            to_network(&functions, interface, frame);
+        });
+        frames.reader = Some(reader.map_err(|error| Error::System("failed to start a thread", error))?);
+        Ok(frames)
     }
 }
 
@@ -132,11 +126,10 @@ fn start(network: &Network, mtu: Option<u32>, queue: &DispatchQueue) -> Result<(
 }
 
 /// Passes on what vmnet has for the machine. A machine that does not keep up loses frames, as on any network.
-fn to_machine(functions: &Functions, interface: Raw, socket: &OwnedFd, size: usize) {
-    let mut frames = vec![vec![0_u8; size]; BATCH];
+fn to_machine(functions: &Functions, interface: Raw, socket: &OwnedFd, frames: &mut [Vec<u8>]) {
     loop {
         let mut parts: Vec<libc::iovec> = frames.iter_mut().map(|frame| part(frame)).collect();
-        let mut packets: Vec<Packet> = parts.iter_mut().map(|part| packet(part, size)).collect();
+        let mut packets: Vec<Packet> = parts.iter_mut().map(packet).collect();
         let Ok(mut count) = c_int::try_from(packets.len()) else {
             return;
         };
@@ -147,40 +140,22 @@ fn to_machine(functions: &Functions, interface: Raw, socket: &OwnedFd, size: usi
         if status != SUCCESS || count == 0 {
             return;
         }
-        for (packet, frame) in packets.iter().zip(&frames).take(count) {
+        for (packet, frame) in packets.iter().zip(&*frames).take(count) {
             let frame = frame.get(..packet.size).unwrap_or(frame);
             let _ = send(socket, frame, SendFlags::DONTWAIT);
         }
     }
 }
 
-/// Passes on what the machine sends, until the socket is shut down or the machine is gone.
-fn from_machine(functions: &Functions, interface: Raw, socket: &OwnedFd, size: usize) {
-    let mut frame = vec![0_u8; size];
-    loop {
-        // SAFETY: an open socket, and room of that length.
-        let length = unsafe {
-            libc::recv(
-                socket.as_fd().as_raw_fd(),
-                frame.as_mut_ptr().cast(),
-                frame.len(),
-                0,
-            )
-        };
-        let length = match usize::try_from(length) {
-            Ok(0) => return,
-            Ok(length) => length,
-            Err(_) if io::Error::last_os_error().kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return,
-        };
-        let mut part = part(&mut frame[..length]);
-        let mut packet = packet(&mut part, length);
-        let mut count = 1;
-        // SAFETY: an interface that runs, and one packet with one part, which live longer than the call.
-        let status = unsafe { (functions.write)(interface.0.as_ptr(), &raw mut packet, &raw mut count) };
-        if status != SUCCESS {
-            tracing::debug!(status, "vmnet did not take a frame");
-        }
+/// Passes on a frame of the machine's.
+fn to_network(functions: &Functions, interface: Raw, frame: &mut [u8]) {
+    let mut part = part(frame);
+    let mut packet = packet(&mut part);
+    let mut count = 1;
+    // SAFETY: an interface that runs, and one packet with one part, which live longer than the call.
+    let status = unsafe { (functions.write)(interface.0.as_ptr(), &raw mut packet, &raw mut count) };
+    if status != SUCCESS {
+        tracing::debug!(status, "vmnet did not take a frame");
     }
 }
 
@@ -191,9 +166,9 @@ fn part(bytes: &mut [u8]) -> libc::iovec {
     }
 }
 
-fn packet(part: &mut libc::iovec, size: usize) -> Packet {
+fn packet(part: &mut libc::iovec) -> Packet {
     Packet {
-        size,
+        size: part.iov_len,
         parts: part,
         count: 1,
         flags: 0,
@@ -205,10 +180,7 @@ impl Drop for Frames {
         let (functions, interface) = (self.network.functions, self.interface.0.as_ptr());
         // SAFETY: an interface that runs; nothing is called back from now on.
         unsafe { (functions.interface_set_event_callback)(interface, PACKETS_AVAILABLE, None, None) };
-        let _ = shutdown(&*self.socket, Shutdown::Both);
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        drop(self.reader.take());
         let (sender, stopped) = mpsc::channel();
         let done = RcBlock::new(move |status: u32| {
             // Nobody waits any more after the deadline.

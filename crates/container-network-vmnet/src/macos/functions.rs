@@ -9,6 +9,10 @@ use dispatch2::DispatchQueue;
 
 /// `VMNET_SUCCESS`
 pub(super) const SUCCESS: u32 = 1000;
+/// `VMNET_FAILURE`
+pub(super) const FAILURE: u32 = 1001;
+/// `VMNET_MEM_FAILURE`
+pub(super) const MEMORY: u32 = 1002;
 /// `VMNET_HOST_MODE`
 pub(super) const HOST_MODE: u32 = 1000;
 /// `VMNET_SHARED_MODE`

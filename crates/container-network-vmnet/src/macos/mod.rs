@@ -8,6 +8,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use container_network_bridge::Settings;
 use container_resource::NetworkMode;
@@ -15,7 +17,12 @@ use container_resource::NetworkMode;
 use crate::error::Error;
 use crate::interfaces::{Interface, Interfaces};
 use frames::Frames;
-use functions::{CFRelease, Functions, HOST_MODE, SHARED_MODE, SUCCESS};
+use functions::{CFRelease, FAILURE, Functions, HOST_MODE, MEMORY, SHARED_MODE, SUCCESS};
+
+/// How long the network of a process that died may take to go.
+const SUCCESSION: Duration = Duration::from_secs(5);
+/// How often that is looked at: nobody tells.
+const TRY: Duration = Duration::from_millis(100);
 
 /// A network of vmnet. It goes with this process, whatever is connected to it.
 #[derive(Debug)]
@@ -81,25 +88,38 @@ impl Vmnet {
         // SAFETY: as above.
         let status = unsafe { (functions.configuration_set_ipv6_prefix)(object, &raw const host, length) };
         checked("set the IPv6 prefix", status)?;
-        let mut status = 0;
-        // SAFETY: an object that is alive; the second call writes a status, and gives an object of ours or null.
-        let made = unsafe {
-            // Containers are told their addresses.
-            (functions.configuration_disable_dhcp)(object);
-            (functions.network_create)(object, &raw mut status)
-        };
-        let network = NonNull::new(made).ok_or(Error::Vmnet(
-            "create the network; its subnet may be in use",
-            status,
-        ))?;
+        // SAFETY: an object that is alive. Containers are told their addresses.
+        unsafe { (functions.configuration_disable_dhcp)(object) };
+        let network = create(&functions, object)?;
         Ok(Some(Self(Arc::new(Network { functions, network }))))
     }
 }
 
+/// Makes the network. That of a process which has just died may still have its subnet.
+fn create(functions: &Functions, configuration: *mut c_void) -> Result<NonNull<c_void>, Error> {
+    let until = Instant::now() + SUCCESSION;
+    loop {
+        let mut status = 0;
+        // SAFETY: an object that is alive; the call writes a status, and gives an object of ours or null.
+        let made = unsafe { (functions.network_create)(configuration, &raw mut status) };
+        match NonNull::new(made) {
+            Some(network) => return Ok(network),
+            None if status == FAILURE && Instant::now() < until => sleep(TRY),
+            None => {
+                let what = match status {
+                    // The framework's word for a program without the entitlement.
+                    MEMORY => "create the network; is this program signed (scripts/macos/sign.sh)?",
+                    _ => "create the network; its subnet may be in use",
+                };
+                return Err(Error::Vmnet(what, status));
+            }
+        }
+    }
+}
+
 impl Interfaces for Vmnet {
-    fn make(&self, mtu: Option<u32>) -> Result<(Option<OwnedFd>, Box<dyn Interface>), Error> {
-        let (socket, frames) = Frames::start(&self.0, mtu)?;
-        Ok((Some(socket), Box::new(frames)))
+    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
+        Ok(Box::new(Frames::start(&self.0, mtu, socket)?))
     }
 }
 

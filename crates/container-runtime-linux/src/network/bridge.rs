@@ -1,3 +1,4 @@
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,16 +64,18 @@ pub(crate) async fn attach(
             wanted: wanted.clone(),
         };
         let text = || format!("failed to attach to network {}", wanted.network);
-        let (client, lease) = place.lease().await.map_err(|error| error.wrap(text()))?;
+        let (client, lease) = place.lease(None).await.map_err(|error| error.wrap(text()))?;
         let mac = lease.attachment.mac_address.as_deref().and_then(super::parse_mac);
         let (Some(mac), Some(kind)) = (mac, platform::kind(lease.device)) else {
             return Err(Error::internal("its helper gave no interface").wrap(text()));
         };
         nics.push(Nic { mac, kind });
         links.attachments.push(lease.attachment.clone());
-        links
-            .keepers
-            .push(tokio::spawn(place.keep(client, lease.attachment)));
+        links.keepers.push(tokio::spawn(place.keep(
+            client,
+            lease.attachment,
+            lease.helpers_end,
+        )));
     }
     Ok((nics, links))
 }
@@ -86,7 +89,7 @@ struct Place {
 }
 
 impl Place {
-    async fn lease(&self) -> Result<(NetworkClient, Lease), Error> {
+    async fn lease(&self, helpers_end: Option<OwnedFd>) -> Result<(NetworkClient, Lease), Error> {
         let client = NetworkClient::connect(&self.directory, &self.plugin, &self.wanted.network).await?;
         let options = &self.wanted.options;
         let request = AllocateRequest {
@@ -96,13 +99,20 @@ impl Place {
             aliases: options.aliases.clone(),
             mtu: options.mtu,
         };
-        let lease = client.allocate(request).await?;
+        let lease = client.resume(request, helpers_end).await?;
         Ok((client, lease))
     }
 
-    /// Keeps the lease until somebody ends this task. A helper that is started again is told who has the address: the
-    /// interface itself never went away.
-    async fn keep(mut self, mut client: NetworkClient, attachment: Attachment) {
+    async fn resume(&self, helpers_end: Option<&OwnedFd>) -> Result<NetworkClient, Error> {
+        let helpers_end = helpers_end.map(OwnedFd::try_clone).transpose()?;
+        // The interface that comes with it is not needed.
+        Ok(self.lease(helpers_end).await?.0)
+    }
+
+    /// Keeps the lease until somebody ends this task. A helper that is started again is told who has the address. The
+    /// interface itself never went away: a tap device stays, and where frames go through a socket, both ends of it are
+    /// here, so that the machine notices nothing but a pause.
+    async fn keep(mut self, mut client: NetworkClient, attachment: Attachment, helpers_end: Option<OwnedFd>) {
         let address = attachment.ipv4_address.split('/').next();
         self.wanted.options.ipv4_address = address.and_then(|address| address.parse().ok());
         self.wanted.options.mac_address = attachment.mac_address;
@@ -113,9 +123,8 @@ impl Place {
             let mut pause = PAUSES.0;
             client = loop {
                 sleep(pause).await;
-                match self.lease().await {
-                    // The interface that came with it is not needed.
-                    Ok((client, _)) => break client,
+                match self.resume(helpers_end.as_ref()).await {
+                    Ok(client) => break client,
                     Err(error) => tracing::debug!(network, %error, "the network's helper is not back"),
                 }
                 pause = (pause * 2).min(PAUSES.1);
