@@ -4,6 +4,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use container_ipc::ErrorCode;
+use ipnet::Ipv4Net;
 
 /// Failures of a network's helper. Where the user can do something about one, the message says what.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,12 @@ pub enum Error {
     /// A call to that process failed.
     #[error("{0}")]
     Call(#[from] container_ipc::Error),
+    /// The host uses the IPv4 subnet: another installation, another tool or the host's own network.
+    #[error(
+        "failed to set up network {0}: the host has a route to {1} already: choose another subnet, or remove what has \
+         this one"
+    )]
+    SubnetTaken(String, Ipv4Net),
     /// The way out cannot be made.
     #[error("{0}")]
     Uplink(String),
@@ -45,7 +52,7 @@ impl From<Error> for container_ipc::Error {
         let code = match &error {
             Error::Call(error) => return error.clone(),
             Error::Subnet(_) | Error::Foreign(..) | Error::Mac(_) => ErrorCode::InvalidArgument,
-            Error::Taken(..) | Error::NameTaken(..) => ErrorCode::Exists,
+            Error::Taken(..) | Error::NameTaken(..) | Error::SubnetTaken(..) => ErrorCode::Exists,
             Error::Full(_) => ErrorCode::InvalidState,
             _ => ErrorCode::InternalError,
         };

@@ -116,7 +116,11 @@ impl Network {
         }
         let localhosts = self.names.local.addresses();
         let uplink = Uplink::ensure(&self.settings, &holder, state.former.as_deref(), &localhosts).await;
-        let uplink = uplink.map_err(|error| Error::Holder(self.settings.id.clone(), error.to_string()))?;
+        let uplink = uplink.map_err(|error| match error {
+            // The API server can choose another one.
+            Error::SubnetTaken(..) => error,
+            _ => Error::Holder(self.settings.id.clone(), error.to_string()),
+        })?;
         let up = Up {
             holder,
             uplink: Arc::new(uplink),

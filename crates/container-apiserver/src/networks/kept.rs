@@ -24,6 +24,8 @@ const ANSWER: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(10);
 /// The pause before a helper that ended is started again; it doubles until one lives longer than the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// How many subnets may be taken by others between the choice and the start before that counts as a failure.
+const CHOICES: usize = 8;
 
 /// A network and its helper.
 #[derive(Debug)]
@@ -150,10 +152,34 @@ impl Kept {
             return Ok(client);
         }
         let held = *self.subnets();
-        let subnets = match held.filter(|_| self.is_held(networks)) {
-            Some(subnets) => subnets,
-            None => networks.choose(self).await?,
-        };
+        if let Some(subnets) = held.filter(|_| self.is_held(networks)) {
+            return self.start(networks, subnets).await;
+        }
+        let mut refused = Vec::new();
+        loop {
+            let subnets = networks.choose(self, &refused).await?;
+            match self.start(networks, subnets).await {
+                // Other installations look for one at the same time.
+                Err(error)
+                    if error.code == ErrorCode::Exists
+                        && self.configuration.ipv4_subnet.is_none()
+                        && refused.len() < CHOICES =>
+                {
+                    tracing::info!(name, %error, "a subnet was taken meanwhile");
+                    refused.push(subnets.ipv4);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Starts the helper of a network that uses `subnets`.
+    ///
+    /// # Errors
+    /// It does not start; the code is [`ErrorCode::Exists`] when somebody else has the IPv4 subnet.
+    async fn start(&self, networks: &Networks, subnets: Subnets) -> Result<NetworkClient, Error> {
+        let shared = &networks.0;
+        let (plugin, name) = (&self.configuration.plugin, self.name());
         let label = self.label();
         let arguments = self.arguments(subnets, shared.domain.as_deref());
         let endpoint = self.endpoint(networks);

@@ -302,12 +302,18 @@ impl Networks {
         })
     }
 
-    /// Gives a network that is about to be started its subnets: others than before if the host uses those now.
+    /// Gives a network that is about to be started its subnets: others than before if the host uses those now, and none
+    /// of `refused`.
     ///
     /// # Errors
     /// What it asks for is taken, or nothing is free.
-    async fn choose(&self, network: &Kept) -> Result<Subnets, Error> {
-        let host = self.host().await?;
+    async fn choose(
+        &self,
+        network: &Kept,
+        refused: &[container_resource::subnet::Ipv4Net],
+    ) -> Result<Subnets, Error> {
+        let mut host = self.host().await?;
+        host.extend(refused);
         let before = *network.subnets();
         let subnets = self.choose_among(network, host)?;
         if before != Some(subnets) {

@@ -1,4 +1,5 @@
-//! A network's helper that sets nothing up. One of a network whose name begins with `broken` cannot.
+//! A network's helper that sets nothing up. One of a network whose name begins with `broken` cannot, and the first three
+//! subnets of one whose name begins with `contested` are somebody else's.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 
@@ -26,6 +27,16 @@ pub(crate) async fn serve(roots: &Roots, arguments: Vec<String>) -> anyhow::Resu
         ipv6_subnet: Some(value("--subnet-v6")?.clone()),
     };
     let broken = id.starts_with("broken");
+    let taken = id.starts_with("contested") && {
+        let file = roots.app.join("networks").join(id).join("taken");
+        let taken = std::fs::read_to_string(&file).unwrap_or_default();
+        let own = format!("{}\n", status.ipv4_subnet);
+        let more = !taken.contains(&own) && taken.lines().count() < 3;
+        if more {
+            std::fs::write(file, format!("{taken}{own}"))?;
+        }
+        more || taken.contains(&own)
+    };
     let shutdown = CancellationToken::new();
     let end = shutdown.clone();
     let router = Router::new()
@@ -34,6 +45,9 @@ pub(crate) async fn serve(roots: &Roots, arguments: Vec<String>) -> anyhow::Resu
             async move {
                 if broken {
                     return Err(Error::unsupported("no bridge for you: build one"));
+                }
+                if taken {
+                    return Err(Error::exists(format!("somebody has {}", status.ipv4_subnet)));
                 }
                 Ok(status.into())
             }

@@ -52,6 +52,8 @@ fn text<T>(result: Result<T, Error>) -> String {
 #[tokio::test]
 async fn networks_stay_what_they_are_and_their_helpers_run() -> TestResult {
     let mut installation = Installation::start().await?;
+    // Until then its subnet may be one that this host uses.
+    installation.network_helper("default", None).await?;
     let default = installation
         .network("default")
         .await?
@@ -118,6 +120,28 @@ async fn what_cannot_be_made_leaves_nothing() -> TestResult {
     let networks = installation.client.networks().await?;
     let names: Vec<&str> = networks.iter().map(|network| network.id.as_str()).collect();
     assert_eq!(names, ["default", "web"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_subnet_that_somebody_takes_meanwhile_costs_nothing() -> TestResult {
+    let installation = Installation::start().await?;
+    let made = installation
+        .client
+        .create_network(request("contested", None))
+        .await?;
+    let directory = installation.app().join("networks/contested");
+    let taken = fs::read_to_string(directory.join("taken"))?;
+    assert_eq!(taken.lines().count(), 3, "{taken}");
+    assert!(!taken.contains(&made.status.ipv4_subnet), "{taken}");
+    let stored = fs::read_to_string(directory.join("subnets.json"))?;
+    assert!(stored.contains(&made.status.ipv4_subnet), "{stored}");
+    // Whoever asks for one gets this one or none.
+    let wanted = request("contested-too", Some("10.201.0.0/24"));
+    assert_eq!(
+        text(installation.client.create_network(wanted).await),
+        "failed to start network contested-too (cause: \"exists: \"somebody has 10.201.0.0/24\"\")"
+    );
     Ok(())
 }
 

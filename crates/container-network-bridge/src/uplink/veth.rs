@@ -205,12 +205,14 @@ fn route_to(settings: &Settings, name: &str, link: &Link) -> Result<(), Error> {
             address: net.network(),
             prefix: net.prefix_len(),
         };
-        netlink::claim_route(name, Route::Via { to, gateway, from }).map_err(|error| match error.kind() {
-            // Of another installation, another tool or the host's own network.
-            ErrorKind::AlreadyExists => Error::Uplink(format!(
-                "the host has a route to {net} already: choose another subnet, or remove what has this one"
-            )),
-            _ => Error::System("failed to route to the network", error),
+        netlink::claim_route(name, Route::Via { to, gateway, from }).map_err(|error| {
+            match (error.kind(), net) {
+                (ErrorKind::AlreadyExists, IpNet::V4(net)) => Error::SubnetTaken(settings.id.clone(), net),
+                (ErrorKind::AlreadyExists, IpNet::V6(net)) => Error::Uplink(format!(
+                    "the host has a route to {net} already: choose another subnet, or remove what has this one"
+                )),
+                _ => Error::System("failed to route to the network", error),
+            }
         })?;
     }
     Ok(())
