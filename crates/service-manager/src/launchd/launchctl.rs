@@ -1,7 +1,7 @@
 //! The program that talks to launchd.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -32,8 +32,8 @@ impl Launchctl {
     /// # Errors
     /// launchctl cannot be run, or does not end in time.
     pub(super) async fn ask(&self, arguments: &[&str]) -> Result<Option<String>> {
-        let (text, success) = self.run(arguments).await?;
-        Ok(success.then_some(text))
+        let (text, status) = self.run(arguments).await?;
+        Ok(status.success().then_some(text))
     }
 
     /// Has launchd do something.
@@ -42,19 +42,27 @@ impl Launchctl {
     /// It refused: the error has its words. Or as [`ask`](Self::ask).
     pub(super) async fn tell(&self, arguments: &[&str]) -> Result<()> {
         match self.run(arguments).await? {
-            (_, true) => Ok(()),
-            (text, false) => Err(failed(arguments, text)),
+            (_, status) if status.success() => Ok(()),
+            (text, _) => Err(failed(arguments, text)),
         }
     }
 
-    async fn run(&self, arguments: &[&str]) -> Result<(String, bool)> {
+    /// What a call printed, as its failure or not, and how it ended.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub(super) async fn run(&self, arguments: &[&str]) -> Result<(String, ExitStatus)> {
         let mut command = Command::new(&self.program);
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
         match timeout(self.deadline, command.output()).await {
             Ok(Ok(output)) => {
-                let success = output.status.success();
-                let text = if success { output.stdout } else { output.stderr };
-                Ok((String::from_utf8_lossy(&text).trim().to_owned(), success))
+                let status = output.status;
+                let text = if status.success() {
+                    output.stdout
+                } else {
+                    output.stderr
+                };
+                Ok((String::from_utf8_lossy(&text).trim().to_owned(), status))
             }
             Ok(Err(error)) => Err(failed(arguments, error.to_string())),
             Err(_) => {

@@ -36,6 +36,17 @@ const START: Duration = Duration::from_secs(30);
 /// How long a job may take to end when it is removed; launchd kills it after 20 s.
 const END: Duration = Duration::from_secs(25);
 
+/// How long launchd may refuse to load a job because it is busy with one of that name, which it is for some seconds after
+/// the job is gone.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// How long a job that was loaded may be without a process before launchd is told to start it: now and then it does not
+/// by itself.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// `EIO` and `EALREADY`, which launchctl ends with while launchd is busy: it may succeed in a moment, or has already.
+const BUSY: [i32; 2] = [5, 37];
+
 /// How often launchd is asked while it is waited for: it announces nothing.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -52,6 +63,10 @@ pub struct Launchd {
     agents: Option<PathBuf>,
     at_login: bool,
     services: Vec<String>,
+    /// See [`SETTLE`].
+    settle: Duration,
+    /// See [`IDLE`].
+    idle: Duration,
 }
 
 impl Launchd {
@@ -65,6 +80,8 @@ impl Launchd {
             agents: std::env::home_dir().map(|home| home.join("Library/LaunchAgents")),
             at_login: false,
             services: Vec::new(),
+            settle: SETTLE,
+            idle: IDLE,
         }
     }
 
@@ -150,19 +167,25 @@ impl Launchd {
 
     /// Loads the job `name` from `path`, and makes sure that it is there.
     async fn load(&self, domain: Domain, path: &Path, name: &str) -> Result<()> {
+        let target = format!("{domain}/{name}");
         let (domain, path) = (domain.to_string(), path.to_string_lossy());
         let arguments = ["bootstrap", &domain, &path];
-        self.launchctl.tell(&arguments).await?;
-        if self
-            .launchctl
-            .ask(&["print", &format!("{domain}/{name}")])
-            .await?
-            .is_some()
-        {
-            return Ok(());
+        let deadline = Instant::now() + self.settle;
+        loop {
+            let (text, status) = self.launchctl.run(&arguments).await?;
+            if self.launchctl.ask(&["print", &target]).await?.is_some() {
+                return Ok(());
+            }
+            if status.success() {
+                let text = format!("launchd did not load {name}, or it ended at once");
+                return Err(failed(&arguments, text));
+            }
+            let busy = status.code().is_some_and(|code| BUSY.contains(&code));
+            if !busy || Instant::now() >= deadline {
+                return Err(failed(&arguments, text));
+            }
+            tokio::time::sleep(RETRY).await;
         }
-        let text = format!("launchd did not load {name}, or it ended at once");
-        Err(failed(&arguments, text))
     }
 
     /// The process of a job that was loaded.
@@ -172,7 +195,7 @@ impl Launchd {
             label: job.label.clone(),
             log: job.log.clone(),
         };
-        let deadline = Instant::now() + START;
+        let (deadline, mut idle) = (Instant::now() + START, Some(Instant::now() + self.idle));
         loop {
             let text = self.launchctl.ask(&["print", &target]).await?;
             // A job that runs once is forgotten at its end.
@@ -184,7 +207,13 @@ impl Launchd {
                     let text = format!("launchd did not start it within {} s", START.as_secs());
                     return Err(failed(&["print", &target], text));
                 }
-                None => tokio::time::sleep(RETRY).await,
+                None => {
+                    if idle.take_if(|idle| Instant::now() >= *idle).is_some() {
+                        // Refused when it has just started.
+                        let _ = self.launchctl.tell(&["kickstart", &target]).await;
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
             }
         }
     }

@@ -27,10 +27,21 @@ struct PropertyList<'a> {
     limit_load_to_session_type: &'static [&'static str],
     /// Without it, processors and disks are given to jobs sparingly.
     process_type: &'static str,
+    soft_resource_limits: Limits,
     standard_out_path: &'a str,
     standard_error_path: &'a str,
     working_directory: &'a str,
 }
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Limits {
+    number_of_files: u64,
+}
+
+/// How many files a service may have open. launchd gives jobs 256, which few dozens of connections through published
+/// ports use up; this is what Apple's helpers have.
+const FILES: u64 = 65536;
 
 /// The property list that runs `job` as `label` in `domain`, as XML. `services` are its mach services.
 ///
@@ -49,6 +60,9 @@ pub(super) fn property_list(job: &Job, label: &str, services: &[String], domain:
         launch_only_once: true,
         limit_load_to_session_type: domain.session_types(),
         process_type: "Interactive",
+        soft_resource_limits: Limits {
+            number_of_files: FILES,
+        },
         standard_out_path: log,
         standard_error_path: log,
         working_directory: text(&job.working_directory)?,
@@ -166,6 +180,8 @@ mod tests {
         assert_eq!(strings("LimitLoadToSessionType"), ["Aqua", "Background"]);
         assert_eq!(list["StandardErrorPath"].as_string(), Some("/Users/ü/log"));
         assert_eq!(list["WorkingDirectory"].as_string(), Some("/"));
+        let limits = list["SoftResourceLimits"].as_dictionary().unwrap();
+        assert_eq!(limits["NumberOfFiles"].as_unsigned_integer(), Some(65536));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use super::*;
 use crate::ServiceManager;
 
 /// A launchctl whose domains are directories and whose jobs are files with a process number. It takes `bootstrap gui/…`
-/// without doing anything where a file `no-desktop` is, fails where there is `refuse`, and never answers where there is
-/// `stuck`.
+/// without doing anything where a file `no-desktop` is, fails where there is `refuse`, fails as often as `busy` has lines
+/// and for the last one has succeeded nevertheless, starts nothing where there is `lazy` until it is told to, and never
+/// answers where there is `stuck`.
 const LAUNCHCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo "$*" >> calls
@@ -16,6 +17,11 @@ case $1 in
 managername) cat manager ;;
 bootstrap)
   [ ! -e refuse ] || { echo 'Bootstrap failed: 5: Input/output error' >&2; exit 5; }
+  if [ -s busy ]; then
+    sed -i 1d busy
+    [ ! -s busy ] || { echo 'Bootstrap failed: 37: Operation already in progress' >&2; exit 37; }
+    status=5
+  fi
   case $2 in gui/*) [ ! -e no-desktop ] || exit 0 ;; esac
   name=$(basename "$3" .plist)
   mkdir -p "$2"
@@ -23,10 +29,16 @@ bootstrap)
   if [ -e ends ]; then
     sh -c : & wait
     echo "last exit code = 78" > "$2/$name"
+  elif [ -e lazy ]; then
+    echo 'last exit code = (never exited)' > "$2/$name"
   else
     sleep 1000 > /dev/null 2>&1 &
     echo "pid = $!" > "$2/$name"
-  fi ;;
+  fi
+  exit ${status:-0} ;;
+kickstart)
+  sleep 1000 > /dev/null 2>&1 &
+  echo "pid = $!" > "$2" ;;
 print)
   if [ -d "$2" ]; then
     printf '%s = {\n\tservices = {\n' "$2"
@@ -61,6 +73,8 @@ impl Fixture {
             },
             uid: 501,
             agents: Some(directory.path().join("agents")),
+            settle: Duration::from_secs(10),
+            idle: Duration::from_millis(50),
             ..Launchd::new(&directory.path().join("run"))
         };
         let fixture = Self { directory, launchd };
@@ -152,8 +166,30 @@ async fn all_of_an_installation_go_and_nobody_elses() {
 }
 
 #[tokio::test]
-async fn failures_say_what_launchd_said() {
+async fn a_launchd_that_is_busy_is_asked_again() {
     let fixture = Fixture::new();
+    fixture.set("busy", "x\nx\nx\n");
+    fixture.launchd.launch(&fixture.job("x")).await.unwrap();
+    assert_eq!((fixture.jobs("gui/501"), fixture.jobs("user/501")), (1, 0));
+    let calls = fs::read_to_string(fixture.path("calls")).unwrap();
+    assert_eq!(calls.matches("bootstrap gui/501 ").count(), 3, "{calls}");
+    fixture.launchd.forget_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_was_loaded_and_not_started_is_started() {
+    let fixture = Fixture::new();
+    fixture.set("lazy", "");
+    fixture.launchd.launch(&fixture.job("x")).await.unwrap();
+    let calls = fs::read_to_string(fixture.path("calls")).unwrap();
+    assert_eq!(calls.matches("kickstart gui/501/x.").count(), 1, "{calls}");
+    fixture.launchd.forget_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn failures_say_what_launchd_said() {
+    let mut fixture = Fixture::new();
+    fixture.launchd.settle = Duration::from_millis(50);
     fixture.set("refuse", "");
     let error = fixture
         .launchd
