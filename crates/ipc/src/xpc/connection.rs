@@ -22,11 +22,32 @@ pub struct Connection {
     link: Link,
     arrived: mpsc::Receiver<Object>,
     peer: Peer,
+    /// Each message has to come from the peer's user.
+    checked: bool,
 }
 
 impl Connection {
-    pub(super) fn new(link: Link, arrived: mpsc::Receiver<Object>, peer: Peer) -> Self {
-        Self { link, arrived, peer }
+    /// A service's end. A connection may be passed on, and its rights are those of the user who made it: so each message
+    /// has to come from that user.
+    pub(super) fn of_client(link: Link, arrived: mpsc::Receiver<Object>, peer: Peer) -> Self {
+        let checked = true;
+        Self {
+            link,
+            arrived,
+            peer,
+            checked,
+        }
+    }
+
+    /// A client's end, to a service that launchd vouches for.
+    pub(super) fn to_service(link: Link, arrived: mpsc::Receiver<Object>, peer: Peer) -> Self {
+        let checked = false;
+        Self {
+            link,
+            arrived,
+            peer,
+            checked,
+        }
     }
 }
 
@@ -47,7 +68,7 @@ impl transport::Connection for Connection {
             Receiver {
                 link,
                 arrived: self.arrived,
-                uid: self.peer.uid,
+                uid: self.checked.then_some(self.peer.uid),
             },
         )
     }
@@ -89,7 +110,8 @@ impl Drop for Sender {
 pub struct Receiver {
     link: Arc<Link>,
     arrived: mpsc::Receiver<Object>,
-    uid: u32,
+    /// Whose messages are taken; everybody's without it.
+    uid: Option<u32>,
 }
 
 impl transport::Receiver for Receiver {
@@ -98,8 +120,7 @@ impl transport::Receiver for Receiver {
             return Ok(None);
         };
         self.link.taken(&message);
-        // A connection may be passed on: its rights are those of the user who made it.
-        if message.sender().uid != self.uid {
+        if self.uid.is_some_and(|uid| message.sender().uid != uid) {
             return Err(ReceiveError::Malformed);
         }
         let body = message.data(BODY).ok_or(ReceiveError::Malformed)?;

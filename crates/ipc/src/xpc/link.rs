@@ -137,7 +137,7 @@ impl Link {
         drop(hello);
         match answered.await {
             Ok(reply) if reply.kind() == Kind::Dictionary && reply.number(HELLO) == VERSION => {
-                Ok(reply.sender())
+                Ok(self.connection.peer())
             }
             Ok(reply) if reply.kind() == Kind::Dictionary => Err(io::ErrorKind::InvalidData.into()),
             Ok(reply) if reply.is_invalid_connection() => Err(io::ErrorKind::NotFound.into()),

@@ -121,7 +121,7 @@ fn listen(
             let sender = sender.clone();
             Link::service(event, move |link, arrived, peer| {
                 // A full queue refuses the client, by dropping its connection.
-                drop(sender.try_send(Ok(Connection::new(link, arrived, peer))));
+                drop(sender.try_send(Ok(Connection::of_client(link, arrived, peer))));
             });
         }
         Kind::End => drop(sender.try_send(Err(refused()))),

@@ -194,13 +194,26 @@ impl Object {
         unsafe { Self::borrowed(sys::xpc_dictionary_get_array(self.as_ptr(), key.as_ptr())) }
     }
 
-    /// Who sent this message, as the kernel wrote it down.
+    /// Who sent this message, as the kernel wrote it down. For messages of clients: what it gives for a reply is not
+    /// documented.
     pub(super) fn sender(&self) -> Peer {
         let mut token = sys::AuditToken::default();
         // SAFETY: a received dictionary, and room for its token.
         unsafe { sys::xpc_dictionary_get_audit_token(self.as_ptr(), &raw mut token) };
         // SAFETY: both calls take a token by value.
         let (uid, pid) = unsafe { (sys::audit_token_to_euid(token), sys::audit_token_to_pid(token)) };
+        Peer { uid, pid: Some(pid) }
+    }
+
+    /// Who is at the other end of this connection, which something came from already.
+    pub(super) fn peer(&self) -> Peer {
+        // SAFETY: a connection that was activated.
+        let (uid, pid) = unsafe {
+            (
+                sys::xpc_connection_get_euid(self.as_ptr()),
+                sys::xpc_connection_get_pid(self.as_ptr()),
+            )
+        };
         Peer { uid, pid: Some(pid) }
     }
 }

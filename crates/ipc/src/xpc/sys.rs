@@ -81,6 +81,10 @@ unsafe extern "C" {
         handler: &DynBlock<dyn Fn(XpcObject)>,
     );
     pub(super) fn xpc_connection_activate(connection: XpcObject);
+    /// Known once something came from the peer.
+    pub(super) fn xpc_connection_get_euid(connection: XpcObject) -> u32;
+    /// As above.
+    pub(super) fn xpc_connection_get_pid(connection: XpcObject) -> c_int;
     pub(super) fn xpc_connection_cancel(connection: XpcObject);
     pub(super) fn xpc_connection_send_message(connection: XpcObject, message: XpcObject);
     pub(super) fn xpc_connection_send_message_with_reply(

@@ -57,5 +57,5 @@ async fn connect(connection: Option<Object>) -> io::Result<Connection> {
     if peer.uid != rustix::process::geteuid().as_raw() {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    Ok(Connection::new(link, arrived, peer))
+    Ok(Connection::to_service(link, arrived, peer))
 }
