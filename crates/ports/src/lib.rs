@@ -3,6 +3,7 @@
 //! They are bound before the virtual machine boots, so that a conflict costs nothing, and serve from its boot to its end.
 
 mod connector;
+mod datagrams;
 mod error;
 mod gate;
 mod listen;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use container_resource::network::PublishProtocol;
 use container_resource::{Attachment, PublishPort};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use connector::{Connector, Direct};
@@ -26,6 +27,7 @@ pub use gate::raise_descriptor_limit;
 #[cfg(target_os = "linux")]
 pub use pool::SocketPool;
 
+use datagrams::Datagrams;
 use gate::Gate;
 
 /// Host ports that are bound and wait for the container.
@@ -47,7 +49,7 @@ struct Bound {
 #[derive(Debug)]
 enum Socket {
     Tcp(TcpListener),
-    Udp(UdpSocket),
+    Udp(Datagrams),
 }
 
 /// Where the container is.

@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use container_resource::PublishPort;
 use container_resource::network::PublishProtocol;
 use socket2::{Domain, Socket as RawSocket, Type};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 
 use crate::Error;
+use crate::datagrams::Datagrams;
 use crate::{Socket, name};
 
 /// How many connections may wait to be accepted; the system's own limit may be lower.
@@ -53,10 +54,10 @@ fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+fn udp(address: SocketAddr) -> io::Result<Datagrams> {
     let socket = socket(address, Type::DGRAM)?;
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    Datagrams::new(socket, address)
 }
 
 fn socket(address: SocketAddr, kind: Type) -> io::Result<RawSocket> {

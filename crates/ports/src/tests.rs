@@ -185,6 +185,41 @@ async fn datagrams_find_their_clients() {
 }
 
 #[tokio::test]
+async fn answers_come_from_the_address_that_was_asked() {
+    // No packet is sent: connecting only chooses an address.
+    let own = UdpSocket::bind("0.0.0.0:0").await.expect("a socket");
+    let own = match own.connect("198.51.100.1:9").await {
+        Ok(()) => vec![own.local_addr().expect("its address").ip()],
+        // A host without a network has its loopback alone.
+        Err(_) => Vec::new(),
+    };
+    let asked: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv4Addr::new(127, 0, 0, 2).into()];
+    let ipv4 = asked.into_iter().chain(own).map(|asked| ("0.0.0.0", asked));
+    for (host, asked) in ipv4.chain([("::", Ipv6Addr::LOCALHOST.into())]) {
+        let loopback = if asked.is_ipv6() { "::1" } else { "127.0.0.1" };
+        let server = UdpSocket::bind((loopback, 0)).await.expect("a server");
+        let inner = server.local_addr().expect("its address").port();
+        let ports = Ports::bind(&[publish(host, inner, PublishProtocol::Udp)]).expect("a free port");
+        let port = ports.published()[0].host_port;
+        let _forwarding = ports.serve(TARGET, Direct).expect("forwarding");
+        let work = async {
+            // The way back to this address begins with the same one.
+            let client = UdpSocket::bind((loopback, 0)).await.expect("a client");
+            client.connect((asked, port)).await.expect("connected");
+            client.send(b"question").await.expect("sent");
+            let mut buffer = [0; 16];
+            let (_, from) = server.recv_from(&mut buffer).await.expect("received");
+            server.send_to(b"answer", from).await.expect("answered");
+            let count = client.recv(&mut buffer).await.expect("received");
+            assert_eq!(&buffer[..count], b"answer");
+        };
+        timeout(LIMIT, work)
+            .await
+            .unwrap_or_else(|_| panic!("no answer from {asked}"));
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_bound_is_named_and_leaves_nothing() {
     let taken = TcpSocket::new_v4().expect("a socket");
     taken

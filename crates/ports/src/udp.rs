@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time;
 
 use crate::connector::Connector;
+use crate::datagrams::{Conversation, Datagrams};
 
 /// The most clients of one port; the one that was silent longest makes room.
 const CLIENTS: usize = 256;
@@ -30,14 +31,14 @@ const LARGEST: usize = 65_535;
 const REST: Duration = Duration::from_millis(100);
 
 /// Forwards datagrams between the clients of `host` and `to`, for ever.
-pub(crate) async fn serve<C: Connector>(host: UdpSocket, to: SocketAddr, connector: Arc<C>) {
+pub(crate) async fn serve<C: Connector>(host: Datagrams, to: SocketAddr, connector: Arc<C>) {
     let host = Arc::new(host);
     let mut clients = Clients::default();
     let mut sessions = JoinSet::new();
     let mut buffer = vec![0; LARGEST];
     loop {
         let received = tokio::select! {
-            received = host.recv_from(&mut buffer) => received,
+            received = host.receive(&mut buffer) => received,
             Some(_) = sessions.join_next() => continue,
         };
         let (count, client) = match received {
@@ -63,7 +64,7 @@ pub(crate) async fn serve<C: Connector>(host: UdpSocket, to: SocketAddr, connect
 /// The clients whose datagrams are being forwarded.
 #[derive(Debug, Default)]
 struct Clients {
-    by_address: HashMap<SocketAddr, Client>,
+    by_conversation: HashMap<Conversation, Client>,
     /// Counts datagrams.
     now: u64,
 }
@@ -76,40 +77,37 @@ struct Client {
 
 impl Clients {
     /// Queues a datagram. For a client that has no session, what the session gets it from is returned.
-    fn deliver(&mut self, address: SocketAddr, datagram: Bytes) -> Option<Receiver<Bytes>> {
+    fn deliver(&mut self, client: Conversation, datagram: Bytes) -> Option<Receiver<Bytes>> {
         self.now += 1;
-        let datagram = match self.by_address.get_mut(&address) {
+        let datagram = match self.by_conversation.get_mut(&client) {
             None => datagram,
-            Some(client) => {
-                client.last = self.now;
-                match client.queue.try_send(datagram) {
+            Some(known) => {
+                known.last = self.now;
+                match known.queue.try_send(datagram) {
                     Err(TrySendError::Closed(datagram)) => datagram,
                     Ok(()) | Err(TrySendError::Full(_)) => return None,
                 }
             }
         };
-        self.by_address.retain(|_, client| !client.queue.is_closed());
-        if self.by_address.len() >= CLIENTS
-            && let Some((&oldest, _)) = self.by_address.iter().min_by_key(|(_, client)| client.last)
+        self.by_conversation.retain(|_, client| !client.queue.is_closed());
+        if self.by_conversation.len() >= CLIENTS
+            && let Some((&oldest, _)) = self.by_conversation.iter().min_by_key(|(_, client)| client.last)
         {
-            self.by_address.remove(&oldest);
+            self.by_conversation.remove(&oldest);
         }
         let (queue, receiver) = channel(QUEUE);
         // It is empty.
         let _ = queue.try_send(datagram);
-        let client = Client {
-            queue,
-            last: self.now,
-        };
-        self.by_address.insert(address, client);
+        let last = self.now;
+        self.by_conversation.insert(client, Client { queue, last });
         Some(receiver)
     }
 }
 
 /// Forwards one client's datagrams until it is silent, or has to make room.
 async fn session<C: Connector>(
-    host: &UdpSocket,
-    client: SocketAddr,
+    host: &Datagrams,
+    client: Conversation,
     mut queue: Receiver<Bytes>,
     to: SocketAddr,
     connector: &C,
@@ -124,7 +122,7 @@ async fn session<C: Connector>(
                 None => return Ok(()),
             },
             received = socket.recv(&mut buffer) => match received {
-                Ok(count) => drop(host.send_to(&buffer[..count], client).await),
+                Ok(count) => drop(host.answer(&buffer[..count], client).await),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) => return Err(error),
             },
@@ -152,7 +150,10 @@ mod tests {
 
     #[test]
     fn the_silent_make_room() {
-        let client = |n: u16| SocketAddr::from(([192, 0, 2, 1], n));
+        let client = |n: u16| Conversation {
+            client: SocketAddr::from(([192, 0, 2, 1], n)),
+            asked: [192, 0, 2, 2].into(),
+        };
         let mut clients = Clients::default();
         let datagram = Bytes::from_static(b"x");
         let mut queues: Vec<_> = (1..=256)
@@ -162,8 +163,11 @@ mod tests {
         assert!(clients.deliver(client(1), datagram.clone()).is_none());
         let newest = clients.deliver(client(1000), datagram.clone());
         assert!(newest.is_some());
-        assert!(clients.by_address.contains_key(&client(1)));
-        assert!(!clients.by_address.contains_key(&client(2)), "silent longest");
+        assert!(clients.by_conversation.contains_key(&client(1)));
+        assert!(
+            !clients.by_conversation.contains_key(&client(2)),
+            "silent longest"
+        );
         // A session that ended is begun again, and what has no room is lost.
         queues[0] = None;
         assert!(clients.deliver(client(1), datagram.clone()).is_some());
