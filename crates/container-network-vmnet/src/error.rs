@@ -18,6 +18,9 @@ pub enum Error {
     /// What came with a request is no socket of frames.
     #[error("the descriptor is no datagram socket")]
     NoSocket,
+    /// No interface has it.
+    #[error("an MTU of {0} bytes is more than networks of macOS have, which is 1500")]
+    Mtu(u32),
     /// vmnet refused.
     #[error("vmnet failed to {0} (status {1})")]
     Vmnet(&'static str, u32),
@@ -31,7 +34,7 @@ impl From<Error> for container_ipc::Error {
         match error {
             Error::Lease(error) => error.into(),
             Error::OneNetwork(_) => Self::new(ErrorCode::Unsupported, error.to_string()),
-            Error::NoSocket => Self::invalid_argument(error.to_string()),
+            Error::NoSocket | Error::Mtu(_) => Self::invalid_argument(error.to_string()),
             Error::Vmnet(..) | Error::System(..) => Self::internal(error.to_string()),
         }
     }

@@ -15,5 +15,5 @@ pub trait Interfaces: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// It cannot be made.
-    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error>;
+    fn make(&self, socket: OwnedFd) -> Result<Box<dyn Interface>, Error>;
 }

@@ -19,6 +19,10 @@ use crate::interfaces::{Interface, Interfaces};
 use crate::shared::Shared;
 use crate::sockets;
 
+/// The MTU in bytes of who asks for none, as Apple's: it fits through what a Mac's VPNs leave.
+const DEFAULT_MTU: u32 = 1280;
+/// The largest one, which Virtualization.framework's devices have.
+const MAX_MTU: u32 = 1500;
 /// How long a name's former owner may take to go.
 const SUCCESSION: Duration = Duration::from_secs(2);
 /// How often that is looked at.
@@ -62,6 +66,7 @@ impl Service {
 
     fn attachment(&self, lease: &Lease) -> Attachment {
         let mut attachment = lease.attachment(&self.0.settings);
+        attachment.mtu.get_or_insert(DEFAULT_MTU);
         if self.0.interfaces.is_none() {
             // Its prefix is macOS's own business.
             attachment.ipv6_address = None;
@@ -79,6 +84,9 @@ impl Service {
     ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
         if given.as_ref().is_some_and(|end| !sockets::is_end(end)) {
             return Err(Error::NoSocket);
+        }
+        if let Some(mtu) = request.mtu.filter(|mtu| *mtu > MAX_MTU) {
+            return Err(Error::Mtu(mtu));
         }
         let lease = match self.lease(request, session).await? {
             (lease, true) => lease,
@@ -99,9 +107,9 @@ impl Service {
         given: Option<OwnedFd>,
         session: Session,
     ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
-        let (service, mtu, address) = (self.clone(), lease.mtu, lease.ipv4);
+        let (service, address) = (self.clone(), lease.ipv4);
         // vmnet takes a while, and others ask meanwhile.
-        let made = tokio::task::spawn_blocking(move || service.interface(mtu, given)).await;
+        let made = tokio::task::spawn_blocking(move || service.interface(given)).await;
         let made = made
             .map_err(|error| Error::System("failed to make an interface", io::Error::other(error)))
             .flatten();
@@ -112,7 +120,7 @@ impl Service {
 
     /// An interface whose frames go through `given`, or else through a new socket, whose ends come with it: the virtual
     /// machine's, and a copy of the helper's. There is none on the network that all virtual machines share. Blocks.
-    fn interface(&self, mtu: Option<u32>, given: Option<OwnedFd>) -> Result<Made, Error> {
+    fn interface(&self, given: Option<OwnedFd>) -> Result<Made, Error> {
         let Some(interfaces) = &self.0.interfaces else {
             return Ok(Made::default());
         };
@@ -126,7 +134,7 @@ impl Service {
             }
         };
         Ok(Made {
-            interface: Some(interfaces.make(mtu, ours)?),
+            interface: Some(interfaces.make(ours)?),
             descriptors,
         })
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use container_client::network::{AllocateRequest, NetworkClient};
@@ -100,6 +100,7 @@ async fn the_shared_network_leases_its_second_half() {
 /// Interfaces that say which one they are to the virtual machine, and are counted.
 #[derive(Debug, Default)]
 struct Counted {
+    refuses: Arc<AtomicBool>,
     made: AtomicUsize,
     alive: Arc<AtomicUsize>,
 }
@@ -119,8 +120,8 @@ impl Drop for One {
 }
 
 impl Interfaces for Counted {
-    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
-        if mtu == Some(1) {
+    fn make(&self, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
+        if self.refuses.swap(false, Ordering::SeqCst) {
             return Err(Error::Vmnet("start an interface", 1001));
         }
         let socket = UnixDatagram::from(socket);
@@ -206,7 +207,7 @@ async fn a_machine_keeps_its_socket_when_the_helper_is_another_process() {
 async fn an_interface_lives_as_long_as_its_lease() {
     let bench = Bench::new();
     let interfaces = Box::<Counted>::default();
-    let alive = Arc::clone(&interfaces.alive);
+    let (alive, refuses) = (Arc::clone(&interfaces.alive), Arc::clone(&interfaces.refuses));
     let settings = bench.settings("default");
     bench.serve(router(&Service::new(
         settings,
@@ -217,19 +218,27 @@ async fn an_interface_lives_as_long_as_its_lease() {
     let lease = client.allocate(named("web")).await.unwrap();
     assert!(lease.device.is_some() && lease.attachment.ipv6_address.is_some());
     assert_eq!(lease.attachment.ipv4_address, "10.1.2.2/24");
+    assert_eq!(lease.attachment.mtu, Some(1280));
     assert_eq!(alive.load(Ordering::SeqCst), 1);
 
     // One that cannot be made gives its address back.
-    let refused = AllocateRequest {
-        mtu: Some(1),
+    let request = AllocateRequest {
         ipv4_address: Some([10, 1, 2, 9].into()),
+        mtu: Some(1400),
         ..named("db")
     };
-    let error = client.allocate(refused.clone()).await.unwrap_err();
+    refuses.store(true, Ordering::SeqCst);
+    let error = client.allocate(request.clone()).await.unwrap_err();
     assert!(error.message.contains("status 1001"), "{error}");
-    let fine = AllocateRequest { mtu: None, ..refused };
-    let lease = client.allocate(fine).await.unwrap();
+    let large = AllocateRequest {
+        mtu: Some(9000),
+        ..request.clone()
+    };
+    let error = client.allocate(large).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidArgument);
+    let lease = client.allocate(request).await.unwrap();
     assert_eq!(lease.attachment.ipv4_address, "10.1.2.9/24");
+    assert_eq!(lease.attachment.mtu, Some(1400));
 
     drop(client);
     until_none_is_left(&alive).await;

@@ -15,7 +15,7 @@ use rustix::net::{SendFlags, send};
 use super::Network;
 use super::functions::{
     Functions, Object, PACKETS_AVAILABLE, Packet, SUCCESS, xpc_dictionary_create, xpc_dictionary_get_uint64,
-    xpc_dictionary_set_bool, xpc_dictionary_set_uint64, xpc_release,
+    xpc_dictionary_set_bool, xpc_release,
 };
 use crate::error::Error;
 use crate::interfaces::Interface;
@@ -46,9 +46,9 @@ impl Interface for Frames {}
 
 impl Frames {
     /// Starts an interface whose frames go through `socket`.
-    pub(super) fn start(network: &Arc<Network>, mtu: Option<u32>, socket: OwnedFd) -> Result<Self, Error> {
+    pub(super) fn start(network: &Arc<Network>, socket: OwnedFd) -> Result<Self, Error> {
         let queue = DispatchQueue::new("dev.container.network", DispatchQueueAttr::SERIAL);
-        let (interface, size) = start(network, mtu, &queue)?;
+        let (interface, size) = start(network, &queue)?;
         let functions = network.functions;
         let socket = Arc::new(socket);
         let mut frames = Self {
@@ -87,7 +87,7 @@ impl Frames {
 }
 
 /// Starts an interface; gives it and the size of the largest frame.
-fn start(network: &Network, mtu: Option<u32>, queue: &DispatchQueue) -> Result<(Raw, usize), Error> {
+fn start(network: &Network, queue: &DispatchQueue) -> Result<(Raw, usize), Error> {
     let functions = network.functions;
     let (sender, started) = mpsc::channel();
     let done = RcBlock::new(move |status: u32, parameters: Object| {
@@ -107,9 +107,6 @@ fn start(network: &Network, mtu: Option<u32>, queue: &DispatchQueue) -> Result<(
         let description = xpc_dictionary_create(ptr::null(), ptr::null(), 0);
         // The virtual machine has its own.
         xpc_dictionary_set_bool(description, functions.allocate_mac_address, false);
-        if let Some(mtu) = mtu {
-            xpc_dictionary_set_uint64(description, functions.mtu, mtu.into());
-        }
         let interface = (functions.interface_start)(network.network.as_ptr(), description, queue, &done);
         xpc_release(description);
         interface

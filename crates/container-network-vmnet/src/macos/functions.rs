@@ -63,8 +63,6 @@ pub(super) struct Functions {
     pub(super) stop: Stop,
     /// `vmnet_allocate_mac_address_key`
     pub(super) allocate_mac_address: *const c_char,
-    /// `vmnet_mtu_key`
-    pub(super) mtu: *const c_char,
     /// `vmnet_max_packet_size_key`
     pub(super) max_packet_size: *const c_char,
 }
@@ -125,7 +123,6 @@ impl Functions {
                 write: transmute::<Object, Write>(symbol(c"vmnet_write")?),
                 stop: transmute::<Object, Stop>(symbol(c"vmnet_stop_interface")?),
                 allocate_mac_address: key(c"vmnet_allocate_mac_address_key")?,
-                mtu: key(c"vmnet_mtu_key")?,
                 max_packet_size: key(c"vmnet_max_packet_size_key")?,
             })
         }
@@ -145,6 +142,5 @@ unsafe extern "C" {
         count: usize,
     ) -> Object;
     pub(super) fn xpc_dictionary_set_bool(dictionary: Object, key: *const c_char, value: bool);
-    pub(super) fn xpc_dictionary_set_uint64(dictionary: Object, key: *const c_char, value: u64);
     pub(super) fn xpc_dictionary_get_uint64(dictionary: Object, key: *const c_char) -> u64;
 }

@@ -118,8 +118,8 @@ fn create(functions: &Functions, configuration: *mut c_void) -> Result<NonNull<c
 }
 
 impl Interfaces for Vmnet {
-    fn make(&self, mtu: Option<u32>, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
-        Ok(Box::new(Frames::start(&self.0, mtu, socket)?))
+    fn make(&self, socket: OwnedFd) -> Result<Box<dyn Interface>, Error> {
+        Ok(Box::new(Frames::start(&self.0, socket)?))
     }
 }
 
