@@ -26,7 +26,7 @@ packages=(gcc libc6-dev libcap-ng-dev libseccomp-dev make qemu-system-x86 busybo
 packages+=(nftables passt)
 # What build-kernel.sh asks for: here with everything else, so that nothing is
 # installed while it works beside others.
-packages+=(bc bison flex libelf-dev xz-utils)
+packages+=(bc bison flex libelf-dev patch xz-utils)
 source=$(linux_source) || { as_root apt-get -q update >/dev/null && source=$(linux_source); } || source=
 [ -z "$source" ] || packages+=("$source")
 
@@ -36,7 +36,7 @@ if [ -z "$have" ] || ! printf '%s\n%s\n' "$wanted" "$have" | sort -VC; then
   packages+=(cargo-web rustc-web)
   [ -z "$tests" ] || packages+=(rust-web-clippy rustfmt-web)
 fi
-[ -z "$tests" ] || packages+=(binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap openssl podman python3 skopeo tmux umoci util-linux)
+[ -z "$tests" ] || packages+=(aardvark-dns binutils buildah curl dnsutils docker-registry e2fsprogs erofs-utils iperf3 iproute2 mmdebstrap netavark openssl podman python3 skopeo slirp4netns tmux umoci util-linux)
 # What test-arm64.sh builds with and boots in.
 [ -z "$tests" ] || [ "$(uname -m)" != x86_64 ] || packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 apt_install "${packages[@]}"
