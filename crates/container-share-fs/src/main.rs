@@ -1,7 +1,12 @@
 //! `container-share-fs`: serves directories and files of the host to one virtual machine.
 
+mod device;
 mod identity;
+mod inside;
+mod locking;
+mod locks;
 mod owned;
+mod request;
 mod server;
 mod share;
 mod tree;
@@ -26,11 +31,14 @@ struct Cli {
     /// The same, for reading only
     #[arg(long = "read-only-share", value_name = "name=path")]
     read_only: Vec<Share>,
+    /// Have the machine ask each time: others change the same files meanwhile
+    #[arg(long)]
+    no_cache: bool,
 }
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let identity = identity::Identity::of_this_process();
     tree::build(identity, &cli.writable, &cli.read_only)?;
-    server::serve(cli.socket_fd, identity)
+    server::serve(cli.socket_fd, identity, !cli.no_cache)
 }

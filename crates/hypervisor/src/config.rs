@@ -165,6 +165,9 @@ pub struct Share {
     pub path: PathBuf,
     /// The host refuses every change.
     pub read_only: bool,
+    /// Other machines change it meanwhile: the guest keeps nothing of what it was told, here or of the other shares. On
+    /// macOS that is up to the framework.
+    pub live: bool,
 }
 
 impl Share {

@@ -247,7 +247,7 @@ mod tests {
 -m size=513M
 -display none
 -kernel /proc/self/fd/10
--append console=hvc0 tsc=reliable tsc_early_khz=2600000 lpj=10400000 no_timer_check panic=-1 oops=panic \
+-append console=hvc0 tsc=reliable tsc_early_khz=2600000 lpj=10400000 no_timer_check lapic_timer_khz=1000000 panic=-1 oops=panic \
 lsm=lockdown,capability,landlock,yama,apparmor init=/sbin/vminitd ro rootfstype=erofs root=/dev/vda
 -add-fd fd=13,set=0
 -chardev file,id=console,path=/dev/fdset/0,append=on
@@ -308,7 +308,7 @@ read-only=off,locking=auto,discard=unmap,detect-zeroes=unmap
         assert!(line.contains(memory), "{line}");
         // Last, so that all other devices are where they are without it.
         let device = "-device virtio-rng-device\n-chardev socket,id=shares,fd=16\n\
-                      -device vhost-user-fs-device,chardev=shares,tag=virtiofs";
+                      -device vhost-user-fs-device,chardev=shares,tag=virtiofs,queue-size=1024";
         assert!(line.ends_with(device), "{line}");
     }
 

@@ -33,6 +33,9 @@ pub(super) async fn start(shares: &[Share]) -> io::Result<(Process, OwnedFd)> {
             .ok_or_else(|| io::Error::other(format!("the path {} is not UTF-8", share.path.display())))?;
         arguments.extend([option.to_owned(), format!("{}={path}", share.name)]);
     }
+    if shares.iter().any(|share| share.live) {
+        arguments.push("--no-cache".to_owned());
+    }
     let process = Process::start(Launch {
         program: program()?,
         arguments,

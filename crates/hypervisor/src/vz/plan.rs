@@ -166,11 +166,13 @@ mod tests {
                 name: "0".to_owned(),
                 path: "/".into(),
                 read_only: false,
+                live: false,
             },
             Share {
                 name: "1".to_owned(),
                 path: "/nowhere/file".into(),
                 read_only: true,
+                live: false,
             },
         ];
         config.nics = vec![Nic {

@@ -16,6 +16,7 @@ mod statistics;
 mod system;
 mod tarball;
 mod tree;
+mod waits;
 
 use std::sync::Arc;
 

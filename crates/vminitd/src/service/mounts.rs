@@ -72,6 +72,9 @@ fn mount_now(request: &MountRequest) -> Result<()> {
         root => Path::new(root),
     };
     patiently(fstype, source, || mount_below(root, target, node, &call)).context(what)?;
+    if fstype == Some("virtiofs") && root == Path::new("/") {
+        super::waits::attend(target);
+    }
     if bind && options.bind_attributes() != 0 {
         let flags = options.bind_attributes() | libc::MS_BIND | libc::MS_REMOUNT;
         mount_at(

@@ -51,6 +51,8 @@ impl Switch for VhostUserFs {
         Options::new("vhost-user-fs-device")
             .set("chardev", self.chardev)
             .set("tag", self.tag)
+            // The most there is: a process that waits for a lock occupies a place.
+            .set("queue-size", 1024)
             .into_value()
     }
 }
