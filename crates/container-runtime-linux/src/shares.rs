@@ -31,6 +31,7 @@ pub(crate) fn shares(configuration: &ContainerConfiguration) -> Vec<Share> {
             path: mount.source.clone().into(),
             read_only: mount.is_read_only(),
             live: mount.volume_name().is_some(),
+            live: mount.volume_name().is_some(),
         })
         .collect()
 }
