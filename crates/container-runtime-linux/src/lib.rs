@@ -4,6 +4,7 @@
 //! processes and moves their standard streams, and ends with the container. It needs nobody to stay alive: an API
 //! server that dies is replaced by another one, which adopts this helper.
 
+mod announce;
 mod changes;
 mod error;
 mod files;

@@ -15,6 +15,7 @@ use container_resource::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::announce::keep_announcing;
 use crate::error::{LOST, exit};
 use crate::health::{Watched, keep_checking};
 use crate::machine;
@@ -160,6 +161,7 @@ impl Runtime {
                 (exit(LOST), true)
             }
             never = machine::keep_time(&guest.agent) => match never {},
+            never = keep_announcing(&self, &guest.agent) => match never {},
             never = keep_checking(&self, self.container.configuration.health_check.as_ref()) => match never {},
         };
         self.end(&guest, status, alive).await;

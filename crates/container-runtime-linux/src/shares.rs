@@ -7,6 +7,7 @@ use container_hypervisor::{SHARES_TAG, Share};
 use container_ipc::Error;
 use container_resource::{ContainerConfiguration, Filesystem};
 use container_sandbox::Agent;
+use container_sandbox::proto::StatRequest;
 
 use crate::{guest, sockets};
 
@@ -46,6 +47,22 @@ pub(crate) fn path(configuration: &ContainerConfiguration, wanted: &Filesystem) 
     }
 }
 
+/// What is shared, as whoever announces changes needs it.
+#[cfg(not(target_os = "macos"))]
+pub(crate) fn shared(configuration: &ContainerConfiguration) -> Vec<crate::announce::Shared> {
+    of(configuration)
+        .map(|(name, mount)| {
+            let source = Path::new(&mount.source);
+            let file = source.file_name().filter(|_| !source.is_dir());
+            crate::announce::Shared {
+                source: source.to_owned(),
+                root: format!("{MOUNT_POINT}/{name}"),
+                file: file.map(Into::into).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
 /// Mounts what is shared.
 ///
 /// # Errors
@@ -54,9 +71,21 @@ pub(crate) async fn mount(agent: &Agent, configuration: &ContainerConfiguration)
     if of(configuration).next().is_none() {
         return Ok(());
     }
-    guest::mount(agent, "virtiofs", SHARES_TAG, MOUNT_POINT, Vec::new())
-        .await
-        .map_err(|error| error.wrap("failed to mount the host's directories"))
+    let mount = async {
+        guest::mount(agent, "virtiofs", SHARES_TAG, MOUNT_POINT, Vec::new()).await?;
+        // The kernel mounts each directory where it is first passed through. That is here, so that the container has the
+        // same files as the agent, and none that look the same.
+        let entered = of(configuration).map(|(name, _)| StatRequest {
+            path: format!("{MOUNT_POINT}/{name}/."),
+            ..StatRequest::default()
+        });
+        for request in entered {
+            agent.stat(request).await?;
+        }
+        Ok(())
+    };
+    let mounted: Result<(), Error> = mount.await;
+    mounted.map_err(|error| error.wrap("failed to mount the host's directories"))
 }
 
 #[cfg(test)]

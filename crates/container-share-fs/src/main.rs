@@ -1,5 +1,6 @@
 //! `container-share-fs`: serves directories and files of the host to one virtual machine.
 
+mod announced;
 mod device;
 mod identity;
 mod inside;
@@ -10,6 +11,7 @@ mod request;
 mod server;
 mod share;
 mod tree;
+mod view;
 
 use clap::Parser;
 

@@ -14,6 +14,7 @@ use virtiofsd::sandbox::{Sandbox, SandboxMode};
 use virtiofsd::seccomp::{SeccompAction, enable_seccomp};
 use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
 
+use crate::announced::Announced;
 use crate::device::Device;
 use crate::identity::Identity;
 use crate::locks::Locks;
@@ -92,8 +93,8 @@ pub(crate) fn serve(socket: i32, identity: Identity, cached: bool) -> anyhow::Re
     give_up_capabilities()?;
     let files = PassthroughFs::new(config).context("failed to open the tree of shares")?;
     match identity {
-        Identity::Same => answer(Device::new(files, locks)?, &mut listener),
-        Identity::One => answer(Device::new(Owned(files), locks)?, &mut listener),
+        Identity::Same => answer(Device::new(Announced::new(files), locks)?, &mut listener),
+        Identity::One => answer(Device::new(Announced::new(Owned(files)), locks)?, &mut listener),
     }
 }
 

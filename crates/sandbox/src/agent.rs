@@ -124,6 +124,8 @@ impl Agent {
         overlay_changes(OverlayChangesRequest) -> OverlayChangesResponse;
         /// Fills an empty directory with what another one has; Apple's agent does not know how.
         fill_directory(FillDirectoryRequest) -> FillDirectoryResponse;
+        /// Tells watchers of changes in shared directories; Apple's agent does not know how.
+        announce_changes(AnnounceChangesRequest) -> AnnounceChangesResponse;
         /// Joins a port with a Unix socket in the guest.
         proxy_vsock(ProxyVsockRequest) -> ProxyVsockResponse;
         /// Ends what [`proxy_vsock`](Self::proxy_vsock) started.

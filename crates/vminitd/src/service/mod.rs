@@ -1,5 +1,6 @@
 //! The `SandboxContext` service (behaviour.md 29.2): one module per group of calls.
 
+mod announce;
 mod archive;
 mod changes;
 mod copy;
@@ -187,6 +188,13 @@ impl SandboxContext for Service {
         request: Request<FillDirectoryRequest>,
     ) -> Result<Response<FillDirectoryResponse>, Status> {
         reply(tree::fill(request.into_inner()).await)
+    }
+
+    async fn announce_changes(
+        &self,
+        request: Request<AnnounceChangesRequest>,
+    ) -> Result<Response<AnnounceChangesResponse>, Status> {
+        reply(announce::announce(request.into_inner()).await)
     }
 
     async fn overlay_changes(
