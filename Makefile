@@ -7,23 +7,27 @@ BIN = $(or $(CARGO_TARGET_DIR),target)/release
 PLUGINS = container-core-images container-network-bridge container-runtime-linux
 EXCLUDED = vminitd container-network-vmnet
 SIGN = :
+QUICKSTART = scripts/quickstart.sh
+TEST = scripts/test.sh
 ifeq ($(shell uname -s),Darwin)
 PLUGINS = container-core-images container-network-vmnet container-runtime-linux
 EXCLUDED = vminitd container-network-bridge container-share-fs container-tests
 SIGN = scripts/macos/sign.sh $(BIN) container container-apiserver $(PLUGINS)
+QUICKSTART = scripts/macos/quickstart.sh
+TEST = scripts/macos/test.sh
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test build release kernel init test-arm64 lint fmt check-darwin bench man sign install clean
+.PHONY: help quickstart test build release kernel init test-arm64 lint fmt check-darwin check-darwin-link bench man sign install clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: ## install, build and start everything, and run a container
-	@scripts/quickstart.sh
+	@$(QUICKSTART)
 
 test: ## check everything: lints, all tests with their VMs (arm64 too), the macOS type check
-	@scripts/test.sh
+	@$(TEST)
 
 build: ## compile the debug binaries
 	cargo build --locked --workspace
@@ -51,6 +55,9 @@ fmt: ## format the sources
 
 check-darwin: ## type-check and lint the macOS side
 	@scripts/check-darwin.sh
+
+check-darwin-link: ## build and link the macOS programs against stand-ins of Apple's libraries (long)
+	@scripts/check-darwin.sh link
 
 bench: release ## measure what docs/specification.md promises
 	@for bench in boot cold-start parallel cli list exec stop stats logs memory unpack pull storage ports; do scripts/bench/$$bench.sh || exit 1; done

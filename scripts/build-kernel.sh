@@ -8,10 +8,12 @@
 #
 # The result is an uncompressed kernel: an ELF vmlinux with a PVH entry on
 # x86_64, an Image on arm64. It is kept in ~/.cache/container-kernel under a hash
-# of the source's version, the configuration and the steps below, so that another
-# checkout finds it there.
+# of the source's version, the configuration, the patches (kernel/*-<arch>.patch)
+# and the steps below, so that another checkout finds it there.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+
+[ "$(uname -s)" = Linux ] || die "kernels are built on Linux; \`container system kernel set --recommended\` gets one that boots here"
 
 arch=x86_64 source="" output="" jobs=$(nproc)
 while [ $# -gt 0 ]; do
@@ -46,8 +48,10 @@ else
   version=$(dpkg-query -W -f '${Version}' "$package")
 fi
 configs=("$root/kernel/config-common" "$root/kernel/config-$arch")
+shopt -s nullglob
+patches=("$root"/kernel/*-"$arch".patch)
 steps=$(sed -n '/^# The steps/,/^# The end/p' "$0")
-key=$({ echo "$arch $version $steps"; cat "${configs[@]}"; } | sha256sum | cut -c1-16)
+key=$({ echo "$arch $version $steps"; cat "${configs[@]}" "${patches[@]}"; } | sha256sum | cut -c1-16)
 store=$cache/container-kernel/$key
 
 install_result() {
@@ -61,7 +65,7 @@ exec 9>"$cache/container-kernel/lock-$key"
 flock 9
 if [ -e "$store/kernel" ]; then install_result; exit 0; fi
 
-apt_install bc bison flex gcc libelf-dev make xz-utils
+apt_install bc bison flex gcc libelf-dev make patch xz-utils
 [ "$arch" = "$(uname -m)" ] || [ "$arch-$(uname -m)" = arm64-aarch64 ] || apt_install "gcc-${cross%-}"
 export PATH=/usr/bin:$PATH
 
@@ -80,6 +84,9 @@ tar -C "$work/src" --strip-components=1 --wildcards-match-slash -xf "$source" \
   --exclude='*/drivers/gpu/drm/*.[ch]' --exclude='*/sound/*.[ch]' --exclude='*/Documentation/*.rst' \
   --exclude='*/drivers/net/ethernet/*.[ch]' --exclude='*/drivers/net/wireless/*.[ch]' \
   --exclude='*/drivers/media/*.[ch]' --exclude='*/drivers/staging/*.[ch]' --exclude='*/drivers/scsi/*.[ch]'
+for patch in "${patches[@]}"; do
+  patch -s -p1 -d "$work/src" < "$patch" || die "$patch does not apply to $source"
+done
 
 # The build's date and place are not part of the kernel.
 export KBUILD_BUILD_TIMESTAMP='2025-01-01 00:00:00 UTC' KBUILD_BUILD_USER=container KBUILD_BUILD_HOST=container

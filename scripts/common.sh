@@ -10,6 +10,15 @@ if _cargo=$(command -v cargo) && [ -d "${_cargo%/.cargo/bin/cargo}/.rustup" ] &&
   export RUSTUP_HOME=${_cargo%/.cargo/bin/cargo}/.rustup
 fi
 
+# A Mac's own tools lack what the scripts ask of tar, date and stat; Homebrew has
+# those of Linux.
+if [ "$(uname -s)" = Darwin ]; then
+  for _tools in coreutils gnu-tar; do
+    _tools=$(brew --prefix 2>/dev/null || echo /opt/homebrew)/opt/$_tools/libexec/gnubin
+    [ ! -d "$_tools" ] || PATH=$_tools:$PATH
+  done
+fi
+
 say() { echo "${0##*/}: $*" >&2; }
 die() { say "$*"; exit 1; }
 

@@ -6,15 +6,26 @@
 #
 # OUTPUT is build/init-image.tar (build/init-image-arm64.tar), NAME
 # vminit:latest, the default of `[vminit] image` in config.toml.
+#
+# On a Mac it is always one of arm64. The agent is linked with musl there, by the
+# linker that comes with Rust: nothing but a target of rustup is needed for that.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/oci.sh"
 
-arch=$(dpkg --print-architecture) suffix=
+system=$(uname -s)
+case $system in
+  Darwin)
+    arch=arm64 suffix=
+    { command -v sha256sum && tar --version | grep GNU; } >/dev/null 2>&1 ||
+      die "needs GNU's tar and coreutils: brew install coreutils gnu-tar" ;;
+  *) arch=$(dpkg --print-architecture) suffix= ;;
+esac
 if [ "${1:-}" = --arch ]; then
   [ "$2" = "$arch" ] || suffix=-$2
   arch=$2; shift 2
 fi
+[ "$system$suffix" != Darwin ] || suffix=-arm64
 output=${1:-$root/build/init-image$suffix.tar} name=${2:-vminit:latest}
 
 # The flags are the last crate's alone, so that the others are those of every other
@@ -24,11 +35,17 @@ output=${1:-$root/build/init-image$suffix.tar} name=${2:-vminit:latest}
 flags=(-C target-feature=+crt-static -C relocation-model=static -C opt-level=s -C lto=fat -C codegen-units=1)
 build=(rustc --release --locked -p vminitd --bin vminitd)
 target_dir=${CARGO_TARGET_DIR:-$root/target}
-case $suffix in
-  "")
+case $system$suffix in
+  Darwin-arm64)
+    target=aarch64-unknown-linux-musl
+    [ -d "$(cd "$root" && rustc --print sysroot)/lib/rustlib/$target" ] || (cd "$root" && rustup target add $target) ||
+      die "needs the target $target: rustup target add $target"
+    (cd "$root" && CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld cargo "${build[@]}" --target $target -- "${flags[@]}")
+    binary=$target_dir/$target/release/vminitd ;;
+  Linux)
     (cd "$root" && cargo "${build[@]}" -- "${flags[@]}")
     binary=$target_dir/release/vminitd ;;
-  -arm64)
+  Linux-arm64)
     . "$(dirname "$0")/cross.sh"
     apt_install gcc-aarch64-linux-gnu libc6-dev-arm64-cross
     target_compiler
@@ -39,7 +56,7 @@ case $suffix in
     (cd "$root" && RUSTC=$target_bin/rustc CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
       "$target_cargo" "${build[@]}" --target aarch64-unknown-linux-gnu --target-dir "$target_dir" -- "${flags[@]}")
     binary=$target_dir/aarch64-unknown-linux-gnu/release/vminitd ;;
-  *) die "unknown architecture '$arch': amd64 or arm64" ;;
+  *) die "unknown architecture '$arch' here: amd64 or arm64, on a Mac arm64" ;;
 esac
 [ ! -e "$output" ] || [ $# -gt 1 ] || [ "$output" -ot "$binary" ] || [ "$output" -ot "$0" ] || exit 0
 

@@ -34,6 +34,9 @@ class Container < Formula
     <<~TEXT
       The services are started by
         container system start
+      Containers boot a kernel and an init image (docs/macos.md):
+        container system kernel set --recommended
+        container image load -i init-image-arm64.tar
       and removed, with their entry among the login items, by
         container system stop
     TEXT
