@@ -47,8 +47,8 @@ step "init image and busybox image"
 . scripts/test-env.sh
 step "Debian image"
 export CONTAINER_TEST_PROGRAMS=${CONTAINER_TEST_PROGRAMS:-$root/build/debian-programs.tar}
-# What tests/tests/network_programs.rs and storage_programs.rs run.
-scripts/make-debian-image.sh "$CONTAINER_TEST_PROGRAMS" nginx-light redis-server postgresql curl python3 iperf3
+# What the tests with a System::with_debian run.
+scripts/make-debian-image.sh "$CONTAINER_TEST_PROGRAMS" nginx-light redis-server postgresql curl python3 iperf3 git fio
 step "kernels: what is left of their builds"
 # Before the tests, which have deadlines.
 built() { wait "$1" || { tail -n 20 "$2" >&2; die "the guest kernel was not built ($2)"; }; }

@@ -4,6 +4,7 @@
 //! `busybox` image. Dropping it stops everything and fails the test when anything is left over.
 
 mod archive;
+mod debian;
 mod golden;
 mod leftovers;
 mod programs;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub use archive::write_known_image;
+pub use debian::DEBIAN;
 pub use golden::assert_golden;
 pub use programs::{artifact, program, static_program};
 pub use terminal::Terminal;

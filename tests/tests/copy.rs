@@ -36,21 +36,18 @@ fn files_and_trees_go_both_ways() {
     make_tree(&home.join("tree"));
     fs::write(home.join("one"), "one\n").unwrap();
     fs::create_dir(home.join("shared")).unwrap();
-    system.ok([
-        "run",
-        "-d",
-        "--name",
+    system.idle(
         "web",
-        "-v",
-        "data:/data",
-        "-v",
-        "./shared:/shared",
-        "--tmpfs",
-        "/scratch",
         "busybox",
-        "sleep",
-        "1000",
-    ]);
+        &[
+            "-v",
+            "data:/data",
+            "-v",
+            "./shared:/shared",
+            "--tmpfs",
+            "/scratch",
+        ],
+    );
     let inside = |shell: &str| system.ok(["exec", "web", "sh", "-c", shell]);
     let cp = |from: &str, to: &str| system.ok(["cp", from, to]);
 

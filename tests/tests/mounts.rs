@@ -78,9 +78,7 @@ fn changes_on_the_host_show_soon() {
     let source = directory(&system, "src");
     fs::write(source.join("file"), "1").unwrap();
     let volume = format!("{}:/src", source.display());
-    system.ok([
-        "run", "-d", "--name", "web", "-v", &volume, "busybox", "sleep", "1000",
-    ]);
+    system.idle("web", "busybox", &["-v", &volume]);
     for content in ["1", "two", "3", "a longer text"] {
         fs::write(source.join("file"), content).unwrap();
         // The guest may believe what it knows of a file for a tenth of a second.

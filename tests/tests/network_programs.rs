@@ -5,27 +5,18 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use container_tests::{System, artifact, eventually, finish};
+use container_tests::{DEBIAN, System, eventually, finish};
 use serde_json::Value;
 
 /// How long a server may take to come up; emulation is slow, and a database is no small program.
 const LIMIT: Duration = Duration::from_secs(90);
-
-const IMAGE: &str = "debian:bench";
-
-fn with_image() -> System {
-    let system = System::start();
-    let archive = artifact("CONTAINER_TEST_PROGRAMS");
-    system.ok(["image", "load", "-i", archive.to_str().expect("UTF-8")]);
-    system
-}
 
 /// Runs a server in the background, its port published at a free one; gives the address of that.
 #[track_caller]
 fn serve(system: &System, name: &str, port: &str, script: &str) -> String {
     let publish = format!("0:{port}");
     system.ok([
-        "run", "-d", "--name", name, "-m", "512m", "-p", &publish, IMAGE, "sh", "-c", script,
+        "run", "-d", "--name", name, "-m", "512m", "-p", &publish, DEBIAN, "sh", "-c", script,
     ]);
     system.ok(["port", name, port]).replace("0.0.0.0", "127.0.0.1")
 }
@@ -63,7 +54,7 @@ fn address(system: &System, name: &str) -> String {
 
 #[test]
 fn web_servers_and_their_clients() {
-    let system = with_image();
+    let system = System::start().with_debian();
     let nginx = serve(
         &system,
         "nginx",
@@ -99,13 +90,13 @@ fn web_servers_and_their_clients() {
         address(&system, "nginx"),
         address(&system, "python"),
     );
-    let printed = system.ok(["run", "--rm", "-m", "512m", IMAGE, "sh", "-c", &script]);
+    let printed = system.ok(["run", "--rm", "-m", "512m", DEBIAN, "sh", "-c", &script]);
     assert_eq!(printed, "2\n2\npython");
 }
 
 #[test]
 fn databases() {
-    let system = with_image();
+    let system = System::start().with_debian();
     let redis = serve(
         &system,
         "redis",
@@ -130,13 +121,13 @@ fn databases() {
         address(&system, "redis"),
         address(&system, "postgres"),
     );
-    let printed = system.ok(["run", "--rm", "-m", "512m", IMAGE, "sh", "-c", &script]);
+    let printed = system.ok(["run", "--rm", "-m", "512m", DEBIAN, "sh", "-c", &script]);
     assert_eq!(printed, "value\n42");
 }
 
 #[test]
 fn iperf3_both_ways() {
-    let system = with_image();
+    let system = System::start().with_debian();
     let address = serve(&system, "iperf", "5201", "exec iperf3 -s");
     let (host, port) = address.rsplit_once(':').expect("an address");
     for more in [&[][..], &["-R"], &["-P", "8"]] {

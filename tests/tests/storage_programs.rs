@@ -7,22 +7,13 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use container_tests::{System, artifact, eventually, finish, signal, wait_at_most};
+use container_tests::{DEBIAN, System, eventually, finish, signal, wait_at_most};
 
 /// How long a server may take to come up; emulation is slow, and a database is no small program.
 const LIMIT: Duration = Duration::from_secs(90);
 
-const IMAGE: &str = "debian:bench";
-
 /// Files in a directory of the host; another number with `CONTAINER_TEST_FILES`.
 const FILES: usize = 10_000;
-
-fn with_image() -> System {
-    let system = System::start();
-    let archive = artifact("CONTAINER_TEST_PROGRAMS");
-    system.ok(["image", "load", "-i", archive.to_str().expect("UTF-8")]);
-    system
-}
 
 /// Starts a container that `create` made, and waits until `question` is answered in it.
 #[track_caller]
@@ -69,12 +60,12 @@ fn assert_clean(system: &System, volume: &str) {
 
 #[test]
 fn postgres_keeps_what_it_committed() {
-    let system = with_image();
+    let system = System::start().with_debian();
     let server = "export PATH=$PATH:/usr/lib/postgresql/15/bin; chown postgres /pg; \
                   [ -e /pg/PG_VERSION ] || su -m postgres -c 'initdb -k -A trust -D /pg' || exit 1; \
                   exec su -m postgres -c 'postgres -D /pg -k /tmp'";
     system.ok([
-        "create", "--name", "pg", "-m", "512m", "-v", "pg:/pg", IMAGE, "sh", "-c", server,
+        "create", "--name", "pg", "-m", "512m", "-v", "pg:/pg", DEBIAN, "sh", "-c", server,
     ]);
     let query = |sql: &str| system.ok(["exec", "pg", "psql", "-h", "/tmp", "-U", "postgres", "-Atc", sql]);
     let up = "psql -h /tmp -U postgres -c 'select 1'";
@@ -110,7 +101,7 @@ fn postgres_keeps_what_it_committed() {
 
 #[test]
 fn redis_keeps_what_it_acknowledged() {
-    let system = with_image();
+    let system = System::start().with_debian();
     system.ok([
         "create",
         "--name",
@@ -119,7 +110,7 @@ fn redis_keeps_what_it_acknowledged() {
         "512m",
         "-v",
         "redis:/data",
-        IMAGE,
+        DEBIAN,
         "redis-server",
         "--dir",
         "/data",
@@ -184,7 +175,7 @@ for journal in ('delete', 'wal'):
 
 #[test]
 fn sqlite_on_a_volume_and_on_a_directory_of_the_host() {
-    let system = with_image();
+    let system = System::start().with_debian();
     fs::create_dir(system.home().join("host")).unwrap();
     fs::write(system.home().join("sqlite.py"), SQLITE).unwrap();
     let both = "for at in /host /volume; do python3 /sqlite.py $at || exit 1; done";
@@ -199,7 +190,7 @@ fn sqlite_on_a_volume_and_on_a_directory_of_the_host() {
         "data:/volume",
         "-v",
         "./sqlite.py:/sqlite.py:ro",
-        IMAGE,
+        DEBIAN,
         "sh",
         "-c",
         both,
@@ -245,22 +236,14 @@ fn a_host_that_allows_few_open_files_is_an_error_in_the_guest() {
         .arg(format!("--nofile={LIMIT}:{LIMIT}"))
         .args(["--pid", &server.to_string()]);
     assert_eq!(finish(limit, b"").code, 0);
-    system.ok([
-        "run",
-        "-d",
-        "--privileged",
-        "--name",
-        "web",
-        "-v",
-        "./src:/src",
-        "busybox",
-        "sleep",
-        "1000",
-    ]);
+    system.idle("web", "busybox", &["--privileged", "-v", "./src:/src"]);
     // Every file that the guest knows takes a descriptor of an ordinary user's server.
     let all = system.run(["exec", "web", "sh", "-c", "cat /src/* >/dev/null"]);
     assert_ne!(all.code, 0, "{}", all.stderr);
     assert!(all.stderr.contains("Too many open files"), "{}", all.stderr);
+    // A list has all names all the same; what else it should say is missing, which is an error.
+    assert_eq!(system.shell("web", "ls /src | wc -l"), (2 * LIMIT).to_string());
+    assert_ne!(system.run(["exec", "web", "ls", "-l", "/src"]).code, 0);
     // The guest lives, and what it forgets is free again.
     let forget = "echo 2 > /proc/sys/vm/drop_caches; cat /src/7 && echo y > /src/8 && rm /src/9";
     assert_eq!(system.ok(["exec", "web", "sh", "-c", forget]), "x");
@@ -316,8 +299,7 @@ no: cat closed/x\nno: ls closed\nx\nno: ls closed\npipe prw------- 0:0\nhard -rw
 #[test]
 fn permissions_are_those_of_linux() {
     let check = |system: System, here: &str| {
-        let archive = artifact("CONTAINER_TEST_PROGRAMS");
-        system.ok(["image", "load", "-i", archive.to_str().expect("UTF-8")]);
+        let system = system.with_debian();
         let host = system.home().join("host");
         fs::create_dir(&host).unwrap();
         let owner = fs::metadata(system.home()).unwrap().uid();
@@ -335,7 +317,7 @@ fn permissions_are_those_of_linux() {
             "data:/volume",
             "-v",
             "./script:/script:ro",
-            IMAGE,
+            DEBIAN,
             "sh",
             "-c",
             both,

@@ -259,17 +259,7 @@ fn what_is_deleted_is_free_on_the_host() {
     use std::os::unix::fs::MetadataExt;
 
     let system = System::start();
-    system.ok([
-        "run",
-        "-d",
-        "--name",
-        "web",
-        "-v",
-        "data:/data",
-        "busybox",
-        "sleep",
-        "1000",
-    ]);
+    system.idle("web", "busybox", &["-v", "data:/data"]);
     let scratch = system.bundle("web").join("scratch.ext4");
     let allocated = |disk: &PathBuf| std::fs::metadata(disk).map_or(0, |found| found.blocks() * 512);
     for (directory, disk) in [("/data", disk(&system, "data")), ("/root", scratch)] {
@@ -298,19 +288,7 @@ fn a_shared_volume_is_written_by_many() {
     );
     system.ok(["volume", "create", "--opt", "type=shared", "both"]);
     for name in ["one", "two"] {
-        system.ok([
-            "run",
-            "-d",
-            "--name",
-            name,
-            "-v",
-            "both:/both",
-            "-v",
-            "both:/ro:ro",
-            "busybox",
-            "sleep",
-            "1000",
-        ]);
+        system.idle(name, "busybox", &["-v", "both:/both", "-v", "both:/ro:ro"]);
     }
     system.ok(["exec", "one", "sh", "-c", "echo 1 > /both/file"]);
     assert_eq!(
