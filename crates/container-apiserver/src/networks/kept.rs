@@ -142,7 +142,10 @@ impl Kept {
     async fn connect(&self, networks: &Networks) -> Result<NetworkClient, Error> {
         let shared = &networks.0;
         let (plugin, name) = (&self.configuration.plugin, self.name());
-        if let Ok(client) = NetworkClient::connect(&shared.runtime_directory, plugin, name).await
+        // launchd keeps the address of a helper that ended, where nobody answers.
+        let may_run = !cfg!(target_os = "macos") || shared.jobs.is_running(&self.label());
+        if may_run
+            && let Ok(client) = NetworkClient::connect(&shared.runtime_directory, plugin, name).await
             && let Ok(status) = client.ready(ANSWER).await
         {
             // Containers may be on it: what it is counts more than what was asked for since.
