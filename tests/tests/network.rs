@@ -336,6 +336,16 @@ fn a_network_outlives_its_helper() {
     wait(&system, "three", &[]);
     assert!(![one.clone(), two].contains(&system.address("three")));
     assert!(reaches(&system, "three", &one));
+    // The same when the namespace has lost its own process, too.
+    let (port, network) = (serve(), system.network("default"));
+    let gateway = network["status"]["ipv4Gateway"].as_str().expect("a gateway");
+    for part in ["container-network-bridge start", "container-network-bridge hold"] {
+        signal("KILL", system.processes(part)[0]);
+    }
+    eventually(Duration::from_secs(60), "the way out", || {
+        hears(&system, "two", gateway, port) == GREETING
+    });
+    assert!(reaches(&system, "three", &one));
     // What they had is theirs again afterwards.
     system.ok(["restart", "-t", "0", "one"]);
     assert_eq!(system.address("one"), one);

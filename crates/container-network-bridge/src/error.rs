@@ -27,6 +27,9 @@ pub enum Error {
     /// A hardware address is none.
     #[error("invalid MAC address: {0}")]
     Mac(String),
+    /// A machine is in a namespace that the network is not in any more.
+    #[error("network {0} was made anew while {1} was cut off from it, and others are on it now: restart {1}")]
+    CutOff(String, String),
     /// The process that keeps the namespace did not start.
     #[error("failed to set up network {0}: {1}")]
     Holder(String, String),
@@ -53,7 +56,7 @@ impl From<Error> for container_ipc::Error {
             Error::Call(error) => return error.clone(),
             Error::Subnet(_) | Error::Foreign(..) | Error::Mac(_) => ErrorCode::InvalidArgument,
             Error::Taken(..) | Error::NameTaken(..) | Error::SubnetTaken(..) => ErrorCode::Exists,
-            Error::Full(_) => ErrorCode::InvalidState,
+            Error::Full(_) | Error::CutOff(..) => ErrorCode::InvalidState,
             _ => ErrorCode::InternalError,
         };
         Self::new(code, error.to_string())

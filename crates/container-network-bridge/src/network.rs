@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
-use crate::holder::{Holder, Order};
+use crate::holder::{Holder, Order, is_same, namespaces_of};
 use crate::lease::Leases;
 use crate::local::LocalDomains;
 use crate::name_server::NameServer;
@@ -90,6 +90,42 @@ impl Network {
     pub async fn up(&self) -> Result<Holder, Error> {
         let mut state = self.state.lock().await;
         Ok(self.ensure(&mut state).await?.holder)
+    }
+
+    /// A descriptor of the network's namespace, if it is there.
+    pub(crate) async fn namespace(&self) -> Option<OwnedFd> {
+        let state = self.state.lock().await;
+        state.namespaces.first()?.try_clone().ok()
+    }
+
+    /// Goes on in the namespace that the machine `hostname` is in, where both processes of the network were killed and
+    /// the network is in another one now.
+    ///
+    /// # Errors
+    /// Others are on the network by now, it is no namespace that can be entered, or something cannot be made.
+    pub(crate) async fn go_back(&self, namespace: OwnedFd, hostname: &str) -> Result<(), Error> {
+        let failed = |error| Error::System("failed to go back to the network's former namespace", error);
+        let mut state = self.state.lock().await;
+        let up = self.ensure(&mut state).await?;
+        if let Some(own) = state.namespaces.first()
+            && is_same(own, &namespace).map_err(failed)?
+        {
+            return Ok(());
+        }
+        let namespaces = namespaces_of(namespace).map_err(failed)?;
+        if self.leases().iter().next().is_some() {
+            let error = Error::CutOff(self.settings.id.clone(), hostname.to_owned());
+            tracing::error!("{error}");
+            return Err(error);
+        }
+        tracing::warn!(hostname, "going back to the namespace of machines that run");
+        up.holder.end().await?;
+        *state = State {
+            namespaces,
+            ended: state.ended,
+            ..State::default()
+        };
+        self.ensure(&mut state).await.map(drop)
     }
 
     async fn ensure(&self, state: &mut State) -> Result<Up, Error> {

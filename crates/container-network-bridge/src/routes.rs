@@ -17,11 +17,11 @@ pub fn router(service: &Service) -> Router {
         .route::<Allocate, _, _>(move |request| {
             let service = allocate.clone();
             async move {
-                let (value, device) = service.allocate(&request.payload, &request.session).await?;
-                Ok(Reply {
-                    value,
-                    fds: device.into_iter().collect(),
-                })
+                let namespace = request.fds.into_iter().next();
+                let (value, fds) = service
+                    .allocate(&request.payload, namespace, &request.session)
+                    .await?;
+                Ok(Reply { value, fds })
             }
         })
         .route::<Lookup, _, _>(move |request| {

@@ -60,6 +60,17 @@ impl Service {
             .unwrap_or_else(|error| Err(Error::Holder(self.settings().id.clone(), error.to_string())))
     }
 
+    /// Has the network in the namespace of a machine that runs, to the end as [`up`](Self::up) does.
+    async fn go_back(&self, namespace: OwnedFd, hostname: &str) -> Result<(), Error> {
+        let (service, hostname) = (self.clone(), hostname.to_owned());
+        let back = tokio::spawn(async move {
+            let _exchange = service.0.exchange.lock().await;
+            service.0.network.go_back(namespace, &hostname).await
+        });
+        back.await
+            .unwrap_or_else(|error| Err(Error::Holder(self.settings().id.clone(), error.to_string())))
+    }
+
     fn settings(&self) -> &Settings {
         self.0.network.settings()
     }
@@ -73,12 +84,17 @@ impl Service {
         Ok(self.settings().status())
     }
 
-    /// Leases an address to `session`; the descriptor is that of the tap device, unless a virtual machine has it.
+    /// Leases an address to `session`; the descriptors are those of the tap device and of the network's namespace, unless
+    /// a virtual machine has them. One that does may come with its `namespace`.
     pub(crate) async fn allocate(
         &self,
         request: &AllocateRequest,
+        namespace: Option<OwnedFd>,
         session: &Session,
-    ) -> Result<(Attachment, Option<OwnedFd>), Error> {
+    ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
+        if let Some(namespace) = namespace {
+            self.go_back(namespace, &request.hostname).await?;
+        }
         let holder = self.up().await?;
         let _exchange = self.free(&request.hostname, session).await?;
         let known = self.leases().of(&request.hostname).cloned();
@@ -134,12 +150,12 @@ impl Service {
         holder: &Holder,
         lease: &Lease,
         kept: bool,
-    ) -> Result<(Attachment, Option<OwnedFd>), Error> {
+    ) -> Result<(Attachment, Vec<OwnedFd>), Error> {
         let name = tap_name(self.settings(), lease.ipv4);
         let addresses = vec![lease.ipv4.into(), lease.ipv6.into()];
         let attachment = lease.attachment(self.settings());
         if kept {
-            return Ok((attachment, None));
+            return Ok((attachment, Vec::new()));
         }
         // What an earlier lease left: its virtual machine may be ending still.
         let addresses_again = addresses.clone();
@@ -150,10 +166,9 @@ impl Service {
         holder.call(old).await?;
         let mtu = lease.mtu.unwrap_or(MTU);
         let order = Order::Tap { name, mtu, addresses };
-        Ok((
-            attachment,
-            holder.exchange(order, Vec::new()).await?.into_iter().next(),
-        ))
+        let mut fds = holder.exchange(order, Vec::new()).await?;
+        fds.extend(self.0.network.namespace().await);
+        Ok((attachment, fds))
     }
 
     /// Ends `lease` with the connection that it belongs to.

@@ -4,7 +4,7 @@
 mod support;
 
 use container_client::network::SocketKind;
-use support::{Guest, Helper, ask, eventually, subnets, test};
+use support::{Guest, Helper, ask, eventually, hello, subnets, test, test_as_both};
 
 #[test]
 fn machines_of_a_network_reach_each_other_and_the_gateway() {
@@ -123,4 +123,50 @@ fn a_killed_helper_and_a_killed_holder_are_replaced() {
         Guest::start(third).ok(&["busybox", "ping", "-c1", "-W5", &address]);
         helper.shut_down().await;
     });
+}
+
+#[test]
+fn machines_stay_on_their_network_when_both_processes_are_killed() {
+    test_as_both(
+        "machines_stay_on_their_network_when_both_processes_are_killed",
+        async {
+            let mut helper = Helper::new("nat");
+            let (mut machines, mut guests, mut clients) = (Vec::new(), Vec::new(), Vec::new());
+            for name in ["web", "db"] {
+                let client = helper.client().await;
+                let mut lease = client.allocate(ask(name)).await.unwrap();
+                clients.push(client);
+                let mut request = ask(name);
+                request.mac_address.clone_from(&lease.attachment.mac_address);
+                let address = lease.attachment.ipv4_address.replace("/24", "");
+                request.ipv4_address = address.parse().ok();
+                let gateway = lease.attachment.ipv4_gateway.clone();
+                machines.push((request, lease.helpers_end.take(), address, gateway));
+                guests.push(Guest::start(lease));
+            }
+            let holder = helper.holder().unwrap();
+            helper.kill();
+            support::kill(holder);
+            helper.start();
+            // What the API server asks. The network is another one for a moment.
+            helper.client().await.ready(support::SOON).await.unwrap();
+            clients.clear();
+            for (request, namespace, ..) in &mut machines {
+                let client = helper.client().await;
+                let back = client.resume(request.clone(), namespace.take()).await.unwrap();
+                assert!(back.device.is_none());
+                clients.push(client);
+            }
+            let port = hello("0.0.0.0");
+            for (guest, (_, _, other, gateway)) in guests.iter().zip(machines.iter().rev()) {
+                guest.ok(&["busybox", "ping", "-c1", "-W5", other]);
+                assert_eq!(guest.get(gateway, port), "hello");
+            }
+            let client = helper.client().await;
+            let third = client.allocate(ask("third")).await.unwrap();
+            Guest::start(third).ok(&["busybox", "ping", "-c1", "-W5", &machines[0].2]);
+            drop(guests);
+            helper.shut_down().await;
+        },
+    );
 }

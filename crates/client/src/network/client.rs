@@ -23,7 +23,8 @@ pub struct Lease {
     pub attachment: Attachment,
     /// The interface's other end, where the platform has one: a tap device, or a socket with a frame per message.
     pub device: Option<OwnedFd>,
-    /// The helper's end of that socket, for [`NetworkClient::resume`].
+    /// What another process of the helper needs to go on with it, for [`NetworkClient::resume`]: the other end of that
+    /// socket, or the namespace of the tap device.
     pub helpers_end: Option<OwnedFd>,
 }
 
@@ -67,8 +68,8 @@ impl NetworkClient {
         self.lease(request, Vec::new()).await
     }
 
-    /// The same for a machine that has had its interface from a helper that is gone: frames go on through its socket, if
-    /// it has one, of which `helpers_end` is the other end.
+    /// The same for a machine that has had its interface from a helper that is gone, and `helpers_end` with it: frames go
+    /// on through its socket, or in its namespace.
     ///
     /// # Errors
     /// As [`allocate`](Self::allocate).

@@ -19,11 +19,11 @@ pub const MAX_SOCKETS: u8 = 16;
 routes! {
     /// What the network is.
     Status = "dev.container.network/status", SECOND, () => NetworkStatus;
-    /// Leases an address to the connection that asks, until it closes. On Linux the reply comes with one descriptor: the
-    /// tap device of the attachment, ready to be given to a virtual machine (`IFF_TAP | IFF_NO_PI | IFF_VNET_HDR`). On
-    /// macOS 26 it comes with two: the ends of a pair of datagram sockets with a frame per message, the virtual machine's
+    /// Leases an address to the connection that asks, until it closes. On Linux the reply comes with two descriptors: the
+    /// tap device of the attachment, ready to be given to a virtual machine (`IFF_TAP | IFF_NO_PI | IFF_VNET_HDR`), and
+    /// its network namespace. On macOS 26 it comes with the ends of a pair of datagram sockets with a frame per message, the virtual machine's
     /// and the helper's. Whoever keeps the second one can pass it with a later request, to another process of the helper:
-    /// the machine's frames go on through it, and the reply has no descriptors.
+    /// the machine's frames go on through it, or the network goes on in that namespace, and the reply has no descriptors.
     /// The same host name again on the same connection is the same lease.
     Allocate = "dev.container.network/allocate", MINUTE, AllocateRequest => Attachment;
     /// Who has a name.

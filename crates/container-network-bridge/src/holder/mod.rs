@@ -6,6 +6,7 @@
 
 mod bridge;
 mod client;
+mod former;
 mod lifetime;
 mod namespace;
 mod order;
@@ -14,6 +15,7 @@ mod sockets;
 mod tap;
 
 pub use client::Holder;
+pub(crate) use former::{is_same, namespaces_of};
 pub use namespace::{Join, is_privileged};
 pub use order::{Order, Report};
 pub use serve::{Hold, hold};
