@@ -25,7 +25,7 @@ floor_boot() {
     -accel "$accel" -cpu "$cpu" -smp "${FLOOR_CPUS:-$cpus}" -m "${FLOOR_MEMORY:-1152}" \
     -nodefaults -no-user-config -nographic -no-reboot \
     -kernel "$CONTAINER_TEST_KERNEL" \
-    -append "console=hvc0 quiet tsc_early_khz=$khz lpj=$((khz * 4)) tsc=reliable no_timer_check panic=-1 root=/dev/vda ro rootfstype=erofs init=/sbin/init" \
+    -append "console=hvc0 quiet tsc_early_khz=$khz lpj=$((khz * 4)) tsc=reliable no_timer_check lapic_timer_khz=1000000 panic=-1 root=/dev/vda ro rootfstype=erofs init=/sbin/init" \
     -drive "id=root,file=$work/floor.erofs,format=raw,if=none,readonly=on" -device virtio-blk-device,drive=root \
     -drive "id=scratch,file=$work/floor.scratch,format=raw,if=none,file.locking=off" -device virtio-blk-device,drive=scratch \
     -device virtio-rng-device -netdev user,id=net -device virtio-net-device,netdev=net \

@@ -118,7 +118,7 @@ mod measure {
             setting.init.display()
         );
         let append = format!(
-            "console=hvc0 tsc=reliable tsc_early_khz={} no_timer_check panic=-1 {} root=/dev/vda ro rootfstype=erofs init=/sbin/vminitd",
+            "console=hvc0 tsc=reliable tsc_early_khz={} no_timer_check lapic_timer_khz=1000000 panic=-1 {} root=/dev/vda ro rootfstype=erofs init=/sbin/vminitd",
             std::env::var("TSC_KHZ").unwrap_or_else(|_| "2600000".to_owned()),
             setting.kernel_args.join(" ")
         );

@@ -3,6 +3,9 @@
 use super::accelerator::Accelerator;
 use crate::{Architecture, kernel_args};
 
+/// The frequency of the local APIC's timer that QEMU emulates: it counts nanoseconds.
+const LAPIC_TIMER_KHZ: u32 = 1_000_000;
+
 /// What decides the command line.
 pub(super) struct KernelArgs<'a> {
     pub(super) architecture: Architecture,
@@ -27,6 +30,9 @@ impl KernelArgs<'_> {
                     words.push(format!("lpj={}", khz * 1000 / 250));
                 }
                 words.push("no_timer_check".to_owned());
+                // For our kernel. Another one measures it, and is left without any timer when the host does not run it
+                // in the right milliseconds.
+                words.push(format!("lapic_timer_khz={LAPIC_TIMER_KHZ}"));
             }
         }
         // Not 0, with which a guest that panicked would hang: restarting ends the machine, and its log says why.
@@ -64,7 +70,8 @@ mod tests {
         let line = command_line(Architecture::X86_64, Accelerator::Tcg, &[]);
         assert!(
             line.starts_with(
-                "console=hvc0 tsc=reliable tsc_early_khz=2600000 lpj=10400000 no_timer_check panic=-1 "
+                "console=hvc0 tsc=reliable tsc_early_khz=2600000 lpj=10400000 no_timer_check \
+                 lapic_timer_khz=1000000 panic=-1 "
             ),
             "{line}"
         );
