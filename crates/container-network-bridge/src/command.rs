@@ -6,14 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use container_client::services;
 use container_config::{Roots, logging};
-use container_ipc::{Endpoint, Listener, ensure_private_dir, runtime_dir, serve};
+use container_ipc::{Listener, ensure_private_dir, runtime_dir, serve};
 use container_network_bridge::holder::{self, Hold, Join};
-use container_network_bridge::{Network, Service, Settings, router};
-use container_resource::NetworkMode;
-use tokio::signal::unix::{SignalKind, signal};
+use container_network_bridge::{Network, Service, Settings, Start, router, stop_on_signal};
 use tokio_util::sync::CancellationToken;
 
 /// The descriptor of the listening socket that the API server hands down, as systemd and launchd number it.
@@ -35,36 +33,6 @@ enum Command {
     /// Keep a network's namespace; started by `start`
     #[command(hide = true)]
     Hold(HoldArguments),
-}
-
-#[derive(Args)]
-struct Start {
-    /// The network's name
-    #[arg(long)]
-    id: String,
-    /// Where it leads
-    #[arg(long, value_enum, default_value_t = Mode::Nat)]
-    mode: Mode,
-    /// IPv4 subnet, such as 192.168.64.0/24
-    #[arg(long)]
-    subnet: String,
-    /// IPv6 subnet of at most 64 bits, such as fd00:1:2:3::/64
-    #[arg(long)]
-    subnet_v6: String,
-    /// The domain under which containers are known too
-    #[arg(long)]
-    domain: Option<String>,
-    /// Log debug messages
-    #[arg(long)]
-    debug: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Mode {
-    #[value(name = "nat")]
-    Nat,
-    #[value(name = "hostOnly")]
-    HostOnly,
 }
 
 #[derive(Args)]
@@ -113,37 +81,14 @@ async fn run(start: Start) -> anyhow::Result<()> {
     let roots = Roots::from_environment().context("failed to find the application root")?;
     ensure_private_dir(&runtime_dir(&roots.app))?;
     let listener = listener(&start, &roots)?;
-    let mode = match start.mode {
-        Mode::Nat => NetworkMode::Nat,
-        Mode::HostOnly => NetworkMode::HostOnly,
-    };
-    let settings = Settings::new(
-        &start.id,
-        mode,
-        &start.subnet,
-        &start.subnet_v6,
-        start.domain.as_deref(),
-        &roots.app,
-    )?;
+    let settings = start.settings(&roots.app)?;
     let stop = CancellationToken::new();
     let service = Service::new(Network::new(settings), stop.clone());
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let end = {
-        let stop = stop.clone();
-        async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-                () = stop.cancelled() => {}
-            }
-            stop.cancel();
-        }
-    };
+    let end = stop_on_signal(stop.clone())?;
     let routes = router(&service);
     tokio::join!(serve(listener, routes, stop), service.run(), end);
     // Whoever made it may be gone already, when the whole system stops.
-    let _ = std::fs::remove_file(endpoint(&start, &roots).socket_path());
+    let _ = std::fs::remove_file(start.endpoint(&roots.app).socket_path());
     Ok(())
 }
 
@@ -155,11 +100,5 @@ fn listener(start: &Start, roots: &Roots) -> anyhow::Result<Listener> {
         let socket = unsafe { OwnedFd::from_raw_fd(LISTENER_FD) };
         return Ok(Listener::from_fd(socket)?);
     }
-    Ok(Listener::bind(&endpoint(start, roots))?)
-}
-
-/// Where this process listens.
-fn endpoint(start: &Start, roots: &Roots) -> Endpoint {
-    let service = services::network(services::NETWORK_PROGRAM, &start.id);
-    Endpoint::new(&runtime_dir(&roots.app), &service)
+    Ok(Listener::bind(&start.endpoint(&roots.app))?)
 }

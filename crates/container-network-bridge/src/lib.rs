@@ -4,7 +4,8 @@
 //! there what it is asked for; the helper itself stays in the host's namespace, leases addresses, answers names and
 //! connects the network with the outside.
 //!
-//! Who has which address is the same elsewhere: [`lease`] and [`Settings`] are there on every platform.
+//! Who has which address, and how a helper is started, is the same elsewhere: [`lease`], [`Settings`] and [`Start`] are
+//! there on every platform.
 
 mod error;
 #[cfg(target_os = "linux")]
@@ -28,6 +29,7 @@ mod rules;
 #[cfg(target_os = "linux")]
 mod service;
 mod settings;
+mod start;
 #[cfg(target_os = "linux")]
 mod uplink;
 
@@ -39,3 +41,4 @@ pub use routes::router;
 #[cfg(target_os = "linux")]
 pub use service::Service;
 pub use settings::Settings;
+pub use start::{Start, stop_on_signal};
