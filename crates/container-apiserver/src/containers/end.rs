@@ -1,8 +1,10 @@
 //! The end of a container, whoever caused it (behaviour reference, 11.6).
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use container_client::services;
 use container_ipc::{Endpoint, Error, ErrorCode};
 use container_resource::ExitStatus;
 use container_resource::event::Action;
@@ -11,7 +13,7 @@ use tokio::time::timeout;
 
 use super::Containers;
 use super::container::Container;
-use super::run::Run;
+use super::run::{LOST, Run};
 use crate::whole;
 use crate::work::blocking;
 
@@ -119,7 +121,25 @@ impl Containers {
         self.0.table.remove(container);
         tracing::info!(id = container.id, "deleted container");
         self.tell(container, Action::Destroy, None);
-        Ok(tokio::task::spawn_blocking(move || whole::remove(&removed)))
+        let log = self.log_to_remove(container);
+        Ok(tokio::task::spawn_blocking(move || {
+            if let Some(log) = log {
+                let _ = std::fs::remove_file(log);
+            }
+            whole::remove(&removed);
+        }))
+    }
+
+    /// The log of a deleted container's helper, unless it may tell why its machine was lost or did not even come up.
+    fn log_to_remove(&self, container: &Container) -> Option<PathBuf> {
+        let handler = &container.record().configuration.runtime_handler;
+        let log = self
+            .0
+            .jobs
+            .log_file(&services::helper_label(handler, Some(&container.id)));
+        let is_empty = std::fs::metadata(&log).is_ok_and(|log| log.len() == 0);
+        let ended_well = container.exit().is_some_and(|exit| exit.exit_code != LOST);
+        (ended_well || is_empty).then_some(log)
     }
 }
 

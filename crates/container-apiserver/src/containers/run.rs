@@ -9,7 +9,7 @@ use container_resource::time::now;
 use tokio::sync::watch;
 
 /// The code of a container whose virtual machine was lost.
-const LOST: i32 = 255;
+pub(super) const LOST: i32 = 255;
 /// The code of a container that was killed from outside: 128 + SIGKILL.
 const KILLED: i32 = 137;
 
