@@ -43,7 +43,7 @@ int main(int count, char **paths) {
 }
 "#;
 /// How long the news of a change may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Longer than any news takes.
 const QUIET: Duration = Duration::from_secs(3);
 
@@ -61,9 +61,9 @@ impl Watcher {
         let output = BufReader::new(program.stdout.take().expect("its output"));
         let (send, lines) = channel();
         std::thread::spawn(move || {
-            output
-                .lines()
-                .map_while(Result::ok)
+            let lines = output.split(b'\n').map_while(Result::ok);
+            lines
+                .map(|line| String::from_utf8_lossy(&line).into_owned())
                 .try_for_each(|line| send.send(line))
         });
         let watcher = Self { program, lines };
@@ -158,24 +158,16 @@ fn every_change_on_the_host_is_told() {
     let file = source.join("lib/index.js");
     append(&file, "2\n");
     let before = times(&file);
-    watcher.expect(&["/src/lib index.js modify", "/src/lib index.js close_write"]);
-    let rest = watcher.rest();
+    // Once in each of the places where it is shared.
+    watcher.expect(&[
+        "/src/lib index.js modify",
+        "/src/lib index.js close_write",
+        "/ro index.js modify",
+        "/ro index.js close_write",
+    ]);
+    assert_eq!(watcher.rest(), Vec::<String>::new());
     assert_eq!(times(&file), before, "nothing is done to the host's file");
     assert_eq!(fs::read_to_string(&file).unwrap(), "1\n2\n");
-    // Once for each who watches: the file itself, and the directory where it is read-only.
-    let mut others = rest.clone();
-    others.sort();
-    assert!(
-        others.contains(&"/ro index.js close_write".to_owned()),
-        "{rest:#?}"
-    );
-    assert_eq!(
-        rest.iter()
-            .filter(|line| *line == "/src/lib index.js modify")
-            .count(),
-        0,
-        "{rest:#?}"
-    );
     assert_eq!(system.ok(["exec", "web", "cat", "/src/lib/index.js"]), "1\n2");
 
     append(&system.home().join("one.conf"), "2\n");
@@ -200,12 +192,7 @@ fn every_change_on_the_host_is_told() {
     // As editors save: whoever watches the file itself hears that it is another one.
     fs::write(source.join("lib/.index.js.tmp"), "3\n").unwrap();
     fs::rename(source.join("lib/.index.js.tmp"), &file).unwrap();
-    watcher.expect(&["/src/lib index.js moved_to"]);
-    let told = watcher.rest();
-    assert!(
-        told.contains(&"/src/lib/index.js  delete_self".to_owned()),
-        "{told:#?}"
-    );
+    watcher.expect(&["/src/lib index.js moved_to", "/src/lib/index.js  delete_self"]);
     assert_eq!(system.ok(["exec", "web", "cat", "/src/lib/index.js"]), "3");
 
     fs::remove_file(&file).unwrap();
@@ -214,11 +201,10 @@ fn every_change_on_the_host_is_told() {
     fs::write(&file, "4\n").unwrap();
     watcher.expect(&["/src/lib index.js create", "/src/lib index.js close_write"]);
     assert_eq!(system.ok(["exec", "web", "cat", "/src/lib/index.js"]), "4");
-    assert_eq!(
-        watcher.rest(),
-        Vec::<String>::new(),
-        "no change causes another one"
-    );
+    let mut told = watcher.rest();
+    // The same file, where it is shared once more.
+    told.retain(|line| !line.starts_with("/ro "));
+    assert_eq!(told, Vec::<String>::new(), "no change causes another one");
 
     // Names are bytes, and trees may come at once.
     fs::create_dir_all(source.join("lib/a/b")).unwrap();
@@ -268,6 +254,30 @@ fn the_containers_own_changes_are_told_once() {
             .count(),
         0
     );
+}
+
+#[test]
+fn an_ordinary_users_containers_are_told() {
+    let system = System::start_in_user_namespace();
+    let source = container(&system, &[]);
+    fs::write(source.join("old"), "1\n").unwrap();
+    // A user of the container, whose files are the host's user's outside.
+    system.ok([
+        "exec",
+        "web",
+        "sh",
+        "-c",
+        "echo 1 > /src/given; chown 33:44 /src/given",
+    ]);
+    let watcher = Watcher::start(&system, &["/src"]);
+    append(&source.join("given"), "2\n");
+    watcher.expect(&["/src given modify"]);
+    fs::rename(source.join("old"), source.join("given")).unwrap();
+    watcher.expect(&["/src old moved_from", "/src given moved_to"]);
+    fs::remove_file(source.join("given")).unwrap();
+    fs::create_dir(source.join("given")).unwrap();
+    watcher.expect(&["/src given delete", "/src given create dir"]);
+    assert_eq!(watcher.rest(), Vec::<String>::new());
 }
 
 #[test]

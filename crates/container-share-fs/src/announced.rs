@@ -95,13 +95,12 @@ impl<F: FileSystem<Inode = u64, Handle = u64>> Announced<F> {
             // The guest has seen what is there already. Of all errors this one lets its kernel keep what it knows.
             (_, Some(Seen::File(seen))) if now == Some(seen) => Err(error(libc::ENOMEM)),
             (Role::Created, _) => Err(error(libc::ENOENT)),
-            (_, Some(Seen::File(seen))) => match self.old(role, context, seen) {
-                Some(entry) => Ok(entry),
-                None if now.is_none() => Ok(self.phantom(role)),
-                None => Err(error(libc::ENOENT)),
-            },
-            (_, None) if now.is_none() => Ok(self.phantom(role)),
-            (_, Some(Seen::Removed) | None) => Err(error(libc::ENOENT)),
+            (_, Some(Seen::File(seen))) => {
+                let old = self.old(role, context, seen);
+                Ok(old.unwrap_or_else(|| self.phantom(role)))
+            }
+            (_, Some(Seen::Removed)) => Err(error(libc::ENOENT)),
+            (_, None) => Ok(self.phantom(role)),
         }
     }
 
@@ -340,8 +339,13 @@ impl<F: FileSystem<Inode = u64, Handle = u64>> FileSystem for Announced<F> {
         flags: u32,
     ) -> io::Result<()> {
         if let Some(role) = self.role(&ctx) {
+            let moved = self.view().seen(olddir, oldname);
             self.announce_end(role, olddir, oldname)?;
-            return self.announce_end(role, newdir, newname);
+            self.announce_end(role, newdir, newname)?;
+            if let Some(moved) = moved {
+                self.view().saw(newdir, newname, moved);
+            }
+            return Ok(());
         }
         self.0.rename(ctx, olddir, oldname, newdir, newname, flags)?;
         let mut view = self.view();

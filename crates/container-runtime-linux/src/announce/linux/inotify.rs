@@ -14,6 +14,7 @@ use container_sandbox::proto::announced_change::Kind;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::pending::{Change, Pending, Place};
@@ -39,14 +40,15 @@ pub(super) struct Watcher {
     watches: HashMap<i32, Vec<Place>>,
     limit: usize,
     full: bool,
+    over: CancellationToken,
 }
 
 impl Watcher {
-    /// Watches `shared` with everything below.
+    /// Watches `shared` with everything below, unless it is over before.
     ///
     /// # Errors
     /// The user has no inotify instance left.
-    pub(super) fn start(shared: &[Shared]) -> io::Result<Self> {
+    pub(super) fn start(shared: &[Shared], over: CancellationToken) -> io::Result<Self> {
         let events = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let roots = shared
@@ -60,6 +62,7 @@ impl Watcher {
             watches: HashMap::new(),
             limit: MOST.min(allowed / PART),
             full: false,
+            over,
         };
         for share in 0..watcher.roots.len() {
             watcher.watch_all(share, Path::new(""), None);
@@ -205,7 +208,7 @@ impl Watcher {
                     next.push_back(path);
                 }
             }
-            if self.full {
+            if self.full || self.over.is_cancelled() {
                 return;
             }
         }
@@ -347,7 +350,7 @@ mod tests {
             root: "/run/virtiofs/0".to_owned(),
             file: PathBuf::new(),
         };
-        Watcher::start(&[shared]).expect("a watcher")
+        Watcher::start(&[shared], CancellationToken::new()).expect("a watcher")
     }
 
     fn seen(watcher: &mut Watcher) -> Vec<(Kind, String, String)> {

@@ -15,6 +15,7 @@ use container_sandbox::Agent;
 use container_sandbox::proto::{AnnounceChangesRequest, AnnouncedChange};
 use tokio::io::unix::AsyncFd;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::service::Runtime;
 use crate::shares;
@@ -61,8 +62,9 @@ async fn announce(agent: &Agent, shared: Vec<Shared>) -> Result<Infallible, Erro
     let failed =
         |error: io::Error| Error::internal(format!("failed to watch the host's directories: {error}"));
     // A large tree takes a moment, in which the container runs already.
-    let sources = shared.clone();
-    let watcher = blocking(move || Watcher::start(&sources)).await;
+    let (sources, over) = (shared.clone(), CancellationToken::new());
+    let _over_with_this = over.clone().drop_guard();
+    let watcher = blocking(move || Watcher::start(&sources, over)).await;
     let mut watcher = watcher.map_err(failed)?;
     // SAFETY: the descriptor is owned, by this among others, and an `Arc<OwnedFd>` always has the same one.
     let events = unsafe { AsyncFd::register(watcher.events()) }.map_err(|error| failed(error.into()))?;
