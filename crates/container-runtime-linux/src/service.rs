@@ -233,17 +233,23 @@ impl Runtime {
     }
 
     async fn switch_off(&self, guest: &Guest, alive: bool) {
+        let auto_remove = self.container.options.auto_remove;
         if alive {
             volumes::unmount(guest, &self.container.configuration).await;
         }
-        if alive && !self.container.options.auto_remove {
+        if alive && !auto_remove {
             machine::unmount(guest).await;
             if let Err(error) = guest.machine.stop().await {
                 tracing::warn!(%error, "failed to stop the virtual machine");
             }
         }
         guest.machine.kill();
-        guest.machine.wait().await;
+        // Nothing that outlives the container was the machine's: nobody need wait until the host's kernel has taken its
+        // memory apart.
+        let nothing_stays = alive && auto_remove && self.container.configuration.mounts.is_empty();
+        if !nothing_stays {
+            guest.machine.wait().await;
+        }
     }
 
     /// Adds a process to the running container.
