@@ -10,7 +10,7 @@ floor_prepare() {
   gcc -O2 -static -o "$work/floor/sbin/init" "$root/scripts/bench/init.c"
   mkfs.erofs "$work/floor.erofs" "$work/floor" >/dev/null 2>&1
   truncate -s 1G "$work/floor.scratch"
-  accel=tcg,thread=multi cpu=max,svm=off,la57=off,erms=off,fsrm=off,erms=off,fsrm=off
+  accel=tcg,thread=multi cpu=max,svm=off,la57=off,erms=off,fsrm=off
   if [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm cpu=host; fi
   khz=$(awk -F: '/^cpu MHz/ { printf "%d", $2 * 1000; exit }' /proc/cpuinfo)
 }
