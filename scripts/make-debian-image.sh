@@ -4,7 +4,7 @@
 #
 #   make-debian-image.sh OUTPUT [PACKAGE...]
 #
-# An OUTPUT that is there already is left alone.
+# An OUTPUT that is there already, of the same packages, is left alone.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 . "$(dirname "$0")/oci.sh"
@@ -12,7 +12,9 @@ set -euo pipefail
 [ $# -gt 0 ] || die "no output named (see the head of this file)"
 output=$1
 shift
-[ ! -e "$output" ] || exit 0
+packages=$output.packages
+[ ! -e "$output" ] || [ "$(cat "$packages" 2>/dev/null)" != "$*" ] || exit 0
+rm -f "$output" "$packages"
 apt_install mmdebstrap
 
 tree=$(mktemp -d)
@@ -24,4 +26,5 @@ as_root mmdebstrap --quiet --variant=minbase ${include:+--include="$include"} "$
 as_root rm -rf "$tree/root"/dev/*
 oci_archive "$tree/root" docker.io/library/debian:bench "$(dpkg --print-architecture)" 0 '{"Cmd":["bash"]}' "$output"
 as_root rm -rf "$tree/root"
+echo "$*" > "$packages"
 say "$output: $(stat -c %s "$output") bytes"
