@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,11 +12,6 @@ use container_ipc::{Listener, ensure_private_dir, runtime_dir, serve};
 use container_network_bridge::holder::{self, Hold, Join};
 use container_network_bridge::{Network, Service, Settings, Start, router, stop_on_signal};
 use tokio_util::sync::CancellationToken;
-
-/// The descriptor of the listening socket that the API server hands down, as systemd and launchd number it.
-const LISTENER_FD: i32 = 3;
-/// The name under which the API server hands it down.
-const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
 
 #[derive(Parser)]
 #[command(name = services::NETWORK_PROGRAM, version, about = "Serves one network")]
@@ -80,7 +74,8 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
 async fn run(start: Start) -> anyhow::Result<()> {
     let roots = Roots::from_environment().context("failed to find the application root")?;
     ensure_private_dir(&runtime_dir(&roots.app))?;
-    let listener = listener(&start, &roots)?;
+    // The socket that the API server made, so that it can speak before this process listens; else one of our own.
+    let listener = Listener::inherit(&start.endpoint(&roots.app))?;
     let settings = start.settings(&roots.app)?;
     let stop = CancellationToken::new();
     let service = Service::new(Network::new(settings), stop.clone());
@@ -90,15 +85,4 @@ async fn run(start: Start) -> anyhow::Result<()> {
     // Whoever made it may be gone already, when the whole system stops.
     let _ = std::fs::remove_file(start.endpoint(&roots.app).socket_path());
     Ok(())
-}
-
-/// The socket that the API server made, so that it can speak before this process listens; else one of our own.
-fn listener(start: &Start, roots: &Roots) -> anyhow::Result<Listener> {
-    if std::env::var(LISTENER_VARIABLE).as_deref() == Ok("1") {
-        // SAFETY: the variable says that whoever started this process left an open descriptor of this number to it,
-        // and nothing else in this process has used it yet.
-        let socket = unsafe { OwnedFd::from_raw_fd(LISTENER_FD) };
-        return Ok(Listener::from_fd(socket)?);
-    }
-    Ok(Listener::bind(&start.endpoint(&roots.app))?)
 }

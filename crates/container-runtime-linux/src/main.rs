@@ -1,6 +1,5 @@
 //! `container-runtime-linux start --root <bundle> --uuid <id>`: the helper of one container.
 
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -11,11 +10,6 @@ use container_ipc::{Endpoint, Listener, runtime_dir, serve};
 use container_runtime_linux::{Runtime, router};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// The descriptor of the listening socket that the API server hands down, as systemd and launchd number it.
-const LISTENER_FD: i32 = 3;
-/// The name under which the API server hands it down.
-const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
 
 #[derive(Parser)]
 #[command(
@@ -91,12 +85,8 @@ async fn run(start: Start) -> anyhow::Result<()> {
 
 /// The socket that the API server made, so that it can speak before this process listens; else one of our own.
 fn listener(start: &Start) -> anyhow::Result<Listener> {
-    let handed_down = std::env::var(LISTENER_VARIABLE).as_deref() == Ok("1");
-    // SAFETY: the variable says that whoever started this process left an open descriptor of this number to it,
-    // and nothing else in this process has used it yet.
-    let socket = handed_down.then(|| unsafe { OwnedFd::from_raw_fd(LISTENER_FD) });
     let roots = Roots::from_environment()?;
     let service = services::runtime(container_resource::container::LINUX_RUNTIME, &start.uuid);
     let endpoint = Endpoint::new(&runtime_dir(&roots.app), &service);
-    Ok(Listener::inherit(&endpoint, socket)?)
+    Ok(Listener::inherit(&endpoint)?)
 }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::Stdio;
 
+use container_ipc::unix::LISTENER_FD;
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
@@ -27,9 +28,6 @@ impl Launcher for Detached {
         spawn(job, None)
     }
 }
-
-/// The descriptor under which an [`Activated`] job finds its socket, the number that systemd and launchd use.
-pub const LISTENER_FD: i32 = 3;
 
 /// Starts a job like [`Detached`] and leaves it a listening socket as descriptor [`LISTENER_FD`]. Its clients
 /// can connect before it runs. The starter's copy is closed with this value.

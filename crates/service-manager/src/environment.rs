@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// The variable that tells a service that it was given a listening socket; it means this one start.
-pub const LISTENER_VARIABLE: &str = "CONTAINER_LISTEN_FDS";
+use container_ipc::unix::LISTENER_VARIABLE;
 
 /// What passes besides `CONTAINER_…` (behaviour.md 24.4), in upper and in lower case: proxies, certificates, and what
 /// finding other programs, the user's own files and the programs that keep the user's credentials takes.

@@ -27,8 +27,9 @@ mod record;
 #[cfg(target_os = "linux")]
 pub mod systemd;
 
-pub use detached::{Activated, Detached, LISTENER_FD};
-pub use environment::{LISTENER_VARIABLE, inherited_environment};
+pub use container_ipc::unix::{LISTENER_FD, LISTENER_VARIABLE};
+pub use detached::{Activated, Detached};
+pub use environment::inherited_environment;
 pub use error::Error;
 pub use job::Job;
 pub use launcher::Launcher;

@@ -10,7 +10,7 @@ use rustix::io::{Errno, FdFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use tokio::net::UnixListener;
 
-use super::Connection;
+use super::{Connection, inherited};
 use crate::endpoint::Endpoint;
 use crate::error::Error;
 use crate::lock_file::LockFile;
@@ -83,8 +83,8 @@ impl Listener {
     /// # Panics
     ///
     /// Outside of a tokio runtime with I/O enabled.
-    pub fn inherit(endpoint: &Endpoint, socket: Option<OwnedFd>) -> Result<Self, Error> {
-        match socket {
+    pub fn inherit(endpoint: &Endpoint) -> Result<Self, Error> {
+        match inherited::take() {
             Some(socket) => Self::from_fd(socket),
             None => Self::bind(endpoint),
         }

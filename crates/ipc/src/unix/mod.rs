@@ -5,6 +5,7 @@
 
 mod connection;
 mod header;
+mod inherited;
 mod listener;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
@@ -17,6 +18,7 @@ use std::io;
 use std::time::Duration;
 
 pub use connection::{Connection, Receiver, Sender};
+pub use inherited::{LISTENER_FD, LISTENER_VARIABLE};
 pub use listener::Listener;
 use tokio::net::UnixStream;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -80,10 +79,8 @@ impl Listener {
         })
     }
 
-    /// As [`bind`](Self::bind): launchd has made the listener of a job that it started. A socket is for the other
-    /// transport, and closed.
-    pub fn inherit(endpoint: &Endpoint, socket: Option<OwnedFd>) -> Result<Self, Error> {
-        drop(socket);
+    /// As [`bind`](Self::bind): launchd has made the listener of a job that it started.
+    pub fn inherit(endpoint: &Endpoint) -> Result<Self, Error> {
         Self::bind(endpoint)
     }
 
