@@ -31,8 +31,7 @@ pub(super) async fn announce(request: AnnounceChangesRequest) -> Result<Announce
         for change in &request.changes {
             match tell(change) {
                 Ok(()) => announced += 1,
-                // The server takes no announcements.
-                Err(Errno::NODATA | Errno::NOTSUP) => {
+                Err(error) if is_unsupported(error) => {
                     return Err(Error::Unsupported(format!(
                         "changes in {} cannot be announced",
                         change.root
@@ -58,7 +57,10 @@ fn tell(change: &AnnouncedChange) -> rustix::io::Result<()> {
         Kind::Deleted => root.deleted(path, kind),
         Kind::Moved => {
             let from = Path::new(OsStr::from_bytes(&change.from));
-            root.moved(from, path, kind).or_else(|_| {
+            root.moved(from, path, kind).or_else(|error| {
+                if is_unsupported(error) {
+                    return Err(error);
+                }
                 // One of both is known already.
                 let deleted = root.deleted(from, kind);
                 let created = root.created_or_known(path, kind);
@@ -149,7 +151,8 @@ impl Share {
 
     /// Announces a new name, or that something is with one that somebody here knows already.
     fn created_or_known(&self, path: &Path, kind: FileType) -> rustix::io::Result<()> {
-        self.created(path, kind).or_else(|_| match kind {
+        self.created(path, kind).or_else(|error| match kind {
+            _ if is_unsupported(error) => Err(error),
             FileType::Directory => self.attributes(path),
             _ => self.modified(path),
         })
@@ -225,6 +228,11 @@ const MODIFIED: Timestamps = Timestamps {
         tv_nsec: 0,
     },
 };
+
+/// The server takes no announcements.
+fn is_unsupported(error: Errno) -> bool {
+    matches!(error, Errno::NODATA | Errno::NOTSUP)
+}
 
 fn file_type(file: &OwnedFd) -> rustix::io::Result<FileType> {
     rustix::fs::fstat(file).map(|stat| FileType::from_raw_mode(stat.st_mode))
