@@ -1,7 +1,7 @@
 //! Where the services of this user are, and connections to them.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use container_client::api::PingReply;
 use container_client::{ApiClient, ImagesClient};
@@ -12,6 +12,12 @@ use crate::error::Failure;
 
 /// How long a command waits for the API server to say where its roots are.
 const PING: Duration = Duration::from_secs(10);
+
+/// How long the image service, which the API server starts again when it has ended, may take to be back.
+const RETURN: Duration = Duration::from_secs(5);
+
+/// How often it is tried.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// The installation that this command talks to.
 #[derive(Debug, Clone)]
@@ -46,9 +52,20 @@ impl Services {
     /// Connects to the image service.
     ///
     /// # Errors
-    /// It does not run.
+    /// It does not run, nor is there an API server that starts it.
     pub async fn images(&self) -> Result<ImagesClient, Error> {
-        ImagesClient::connect(&self.runtime_dir()).await
+        let end = Instant::now() + RETURN;
+        loop {
+            match ImagesClient::connect(&self.runtime_dir()).await {
+                Err(error) if error.code == ErrorCode::Interrupted && Instant::now() < end => {
+                    if self.api().await.is_err() {
+                        return Err(error);
+                    }
+                }
+                connected => return connected,
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// The configuration of the installation that the API server runs in.

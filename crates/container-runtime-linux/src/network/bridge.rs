@@ -6,15 +6,18 @@ use container_client::network::{AllocateRequest, Lease, NetworkClient};
 use container_client::services::NETWORK_PROGRAM;
 use container_config::Roots;
 use container_hypervisor::Nic;
-use container_ipc::{Error, runtime_dir};
+use container_ipc::{Error, ErrorCode, runtime_dir};
 use container_resource::{Attachment, AttachmentConfiguration};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::platform;
 
 /// The pause before a helper that ended is looked for again; it doubles up to the second one.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// How long a helper that ended may take to be back for a container that starts.
+const RETURN: Duration = Duration::from_secs(10);
 
 /// A container's places on its networks. Its addresses are free again when this is dropped.
 #[derive(Debug)]
@@ -64,7 +67,7 @@ pub(crate) async fn attach(
             wanted: wanted.clone(),
         };
         let text = || format!("failed to attach to network {}", wanted.network);
-        let (client, lease) = place.lease(None).await.map_err(|error| error.wrap(text()))?;
+        let (client, lease) = place.first_lease().await.map_err(|error| error.wrap(text()))?;
         let mac = lease.attachment.mac_address.as_deref().and_then(super::parse_mac);
         let (Some(mac), Some(kind)) = (mac, platform::kind(lease.device)) else {
             return Err(Error::internal("its helper gave no interface").wrap(text()));
@@ -89,6 +92,22 @@ struct Place {
 }
 
 impl Place {
+    /// A lease, also from a helper that is being started again.
+    async fn first_lease(&self) -> Result<(NetworkClient, Lease), Error> {
+        let end = Instant::now() + RETURN;
+        let mut pause = PAUSES.0;
+        loop {
+            match self.lease(None).await {
+                Err(error) if error.code == ErrorCode::Interrupted && Instant::now() + pause < end => {
+                    tracing::debug!(network = self.wanted.network, %error, "the network's helper is not there");
+                }
+                result => return result,
+            }
+            sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
     async fn lease(&self, helpers_end: Option<OwnedFd>) -> Result<(NetworkClient, Lease), Error> {
         let client = NetworkClient::connect(&self.directory, &self.plugin, &self.wanted.network).await?;
         let options = &self.wanted.options;

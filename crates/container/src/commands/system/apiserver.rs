@@ -36,8 +36,8 @@ pub(super) fn manager(services: &Services) -> Result<Option<ServiceManager>, Fai
         .map_err(|error| Failure::error(describe(&error)))
 }
 
-/// Starts the server unless it runs.
-pub(super) async fn start(services: &Services, debug: bool) -> Result<(), Failure> {
+/// Starts the server unless it runs, and says whether it did.
+pub(super) async fn start(services: &Services, debug: bool) -> Result<bool, Failure> {
     let start = async {
         let directory = services.runtime_dir();
         let manager = ServiceManager::open(&directory)?;
@@ -45,7 +45,8 @@ pub(super) async fn start(services: &Services, debug: bool) -> Result<(), Failur
         platform::start(&manager, &directory, &job).await
     };
     match start.await {
-        Ok(_) | Err(ServiceError::AlreadyRunning { .. }) => Ok(()),
+        Ok(_) => Ok(false),
+        Err(ServiceError::AlreadyRunning { .. }) => Ok(true),
         Err(error) => Err(Failure::error(describe(&error))),
     }
 }

@@ -59,9 +59,16 @@ impl Start {
         published.map_err(Failure::error)?;
         output::print_error("Launching container-apiserver...");
         let deadline = Instant::now() + timeout;
-        apiserver::start(&services, context.debug).await?;
+        let ran = apiserver::start(&services, context.debug).await?;
         output::print_error("Testing access to container-apiserver...");
-        let api = apiserver::await_answer(&services, deadline).await?;
+        let api = match apiserver::await_answer(&services, deadline).await {
+            // It was about to end when it was found.
+            Err(_) if ran => {
+                apiserver::start(&services, context.debug).await?;
+                apiserver::await_answer(&services, deadline).await?
+            }
+            answer => answer?,
+        };
         let system = services.configuration(&api).await?;
         self.install_init_image(&services, &system, deadline).await;
         self.install_kernel(&api, &system).await
