@@ -1,8 +1,11 @@
 //! What happens when something dies: nothing hangs, nothing is left over, and how it ended is told honestly.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use container_tests::{System, eventually, signal, wait_at_most};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// How long the system may take to notice a death.
 const NOTICE: Duration = Duration::from_secs(5);
@@ -75,6 +78,63 @@ fn containers_outlive_a_killed_apiserver_and_are_adopted() {
     );
     system.ok(["stop", "-t", "0", "survivor"]);
     assert_eq!(system.state("survivor"), "stopped");
+}
+
+#[test]
+fn a_machine_whose_process_nobody_starts_ends() {
+    let system = System::start();
+    let mut run = system
+        .command(["run", "--rm", "--name", "orphan", "busybox", "sleep", "1000"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("container run");
+    let command = i32::try_from(run.id()).expect("a process id");
+    let booting = || {
+        let machines = system.processes("qemu");
+        !machines.is_empty()
+    };
+    eventually(NOTICE, "the machine", booting);
+    // It boots on without the command, which does not get to start the process any more.
+    signal("STOP", command);
+    eventually(Duration::from_secs(60), "the end of the boot", || {
+        system.state("orphan") == "running"
+    });
+    signal("KILL", command);
+    assert_eq!(wait_at_most(&mut run, NOTICE), 128 + 9);
+    assert_eq!(system.inspect("orphan")["status"]["startedDate"], Value::Null);
+    // It is given up after a minute.
+    eventually(Duration::from_secs(80), "the end of the machine", || {
+        system.processes("qemu").is_empty()
+    });
+    eventually(NOTICE, "its deletion", || {
+        system.ok(["list", "-a", "-q"]).is_empty()
+    });
+}
+
+/// A kernel that measures its timer while the host does not run it goes on without one.
+#[test]
+fn a_host_that_stalls_while_a_machine_boots_costs_it_nothing_but_time() {
+    let system = System::start();
+    let mut run = system
+        .command(["run", "--rm", "--progress", "none", "busybox", "sleep", "0.1"])
+        .spawn()
+        .expect("container run");
+    let mut machine = None;
+    eventually(NOTICE, "the machine", || {
+        machine = system.processes("qemu").first().copied();
+        machine.is_some()
+    });
+    let machine = Pid::from_raw(machine.expect("just checked")).expect("a process id");
+    // What is measured takes a tenth of a second.
+    let (going, stalled) = (Duration::from_millis(3), Duration::from_millis(120));
+    let end = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < end && kill_process(machine, Signal::STOP).is_ok() {
+        std::thread::sleep(stalled);
+        let _ = kill_process(machine, Signal::CONT);
+        std::thread::sleep(going);
+    }
+    assert_eq!(wait_at_most(&mut run, Duration::from_secs(60)), 0);
 }
 
 #[test]

@@ -206,6 +206,46 @@ fn additional_options() {
 }
 
 #[test]
+fn options_of_the_machine_itself() {
+    let system = System::start();
+    system.ok(["image", "tag", "vminit:latest", "other-init:1"]);
+    let run = |options: &[&'static str]| {
+        [
+            &["run", "--rm", "--progress", "none"],
+            options,
+            &["busybox", "echo", "ok"],
+        ]
+        .concat()
+    };
+    let text = system.ok(run(&[
+        "--init-image",
+        "other-init:1",
+        "--os",
+        "linux",
+        "--runtime",
+        "container-runtime-linux",
+    ]));
+    assert_eq!(text, "ok");
+    for (options, error) in [
+        (&["--os", "windows"][..], "Error: platform windows/amd64\n"),
+        (&["--runtime", "nosuch"], "unable to locate runtime plugin nosuch"),
+        (&["--rosetta"], "Error: --rosetta flag requires an arm64 host\n"),
+        (&["--init-image", "127.0.0.1:1/no/init:1"], "127.0.0.1:1"),
+    ] {
+        let failed = system.fails(run(options));
+        assert!(
+            failed.stderr.contains(error) && failed.stdout.is_empty(),
+            "{failed:?}"
+        );
+    }
+    // Only real processors can be nested.
+    let nested = system.run(run(&["--virtualization"]));
+    let refused = "nested virtualization is not supported on the platform";
+    assert!(nested.code == 0 || nested.stderr.contains(refused), "{nested:?}");
+    assert_eq!(system.ok(["list", "-a", "-q"]), "");
+}
+
+#[test]
 fn the_scratch_disk_has_the_journal_that_was_asked_for() {
     let system = System::start();
     system.ok([

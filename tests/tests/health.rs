@@ -108,6 +108,22 @@ fn images_bring_checks_along() {
     let last = health(&system, "hangs")["log"][0].clone();
     assert_eq!(last["exitCode"], -1);
     assert_eq!(last["output"], "health check did not end within 300ms");
+    system.ok([
+        "run",
+        "-d",
+        "--name",
+        "late",
+        "--health-timeout",
+        "200ms",
+        "hangs",
+        "sleep",
+        "1000",
+    ]);
+    becomes(&system, "late", "unhealthy");
+    assert_eq!(
+        health(&system, "late")["log"][0]["output"],
+        "health check did not end within 200ms"
+    );
     let processes = || {
         system
             .ok(["top", "--format", "json", "hangs"])

@@ -38,7 +38,18 @@ fn pulls_from_a_registry_and_runs() {
         &archive,
         &format!("docker://{second}"),
     ]);
-    assert_eq!(system.ok(["run", "--rm", &second, "echo", "again"]), "again");
+    assert_eq!(
+        system.ok([
+            "run",
+            "--rm",
+            "--max-concurrent-downloads",
+            "1",
+            &second,
+            "echo",
+            "again"
+        ]),
+        "again"
+    );
     let list = system.ok(["image", "list", "-q"]);
     assert!(list.contains(&reference) && list.contains(&second), "{list}");
     system.ok(["image", "delete", &second]);
